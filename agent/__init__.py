@@ -1,0 +1,14 @@
+"""Kural (குரல், "voice"): a phone line that turns spoken Tamil complaints into tickets.
+
+A call flows one way, and the packages are listed in that order:
+
+``worker``         answers a call and wires the parts below
+``speech``         sound <-> words
+``understanding``  words -> meaning
+``conversation``   meaning -> the next thing to say
+``tickets``        meaning -> a record that cannot be lost
+
+Around them: ``complaint`` (plain data), ``tamil`` (the language itself), ``settings``, ``errors``,
+``observability`` (logs and metrics), ``control`` (health and supervision), ``callers`` (simulated
+callers that prove all of it) and ``cli`` (the ``kural`` command).
+"""

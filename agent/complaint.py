@@ -1,0 +1,235 @@
+"""What a caller told us: plain data that every package may hold, without any I/O.
+
+A *complaint* is what the caller said; a *ticket* is our numbered record of it. One
+:class:`UnderstoodTurn` is what one utterance meant; the flow folds turns into
+:class:`Complaint` objects; the ticket package stores them. The names of intents, priorities and
+categories are the same in code, database, JSON and reports (docs/architecture.md, "One source for
+words and codes").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Intent(StrEnum):
+    """Why the caller phoned."""
+
+    COMPLAINT = "complaint"
+    STATUS = "status"
+    HUMAN = "human"
+    EMERGENCY = "emergency"
+    WRONG_NUMBER = "wrong_number"
+    ABUSE = "abuse"
+    INFO = "info"
+
+
+class Priority(StrEnum):
+    """How urgently the office must look, most urgent first."""
+
+    EMERGENCY = "emergency"
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+class Category(StrEnum):
+    """Codes of ``understanding/data/categories.csv``; a test holds the two together."""
+
+    WATER = "WATER"
+    SEWAGE = "SEWAGE"
+    ROAD = "ROAD"
+    STREETLIGHT = "STREETLIGHT"
+    POWER = "POWER"
+    GARBAGE = "GARBAGE"
+    RATION = "RATION"
+    PENSION = "PENSION"
+    KMUT = "KMUT"
+    PATTA = "PATTA"
+    CERTIFICATE = "CERTIFICATE"
+    BUS = "BUS"
+    SCHOOL = "SCHOOL"
+    HOSPITAL = "HOSPITAL"
+    MOSQUITO = "MOSQUITO"
+    DOGS = "DOGS"
+    FLOOD = "FLOOD"
+    ENCROACHMENT = "ENCROACHMENT"
+    FARM = "FARM"
+    IRRIGATION = "IRRIGATION"
+    POLICE = "POLICE"
+    CORRUPTION = "CORRUPTION"
+    HOUSING = "HOUSING"
+    JOBS = "JOBS"
+    NREGA = "NREGA"
+    STUDENT = "STUDENT"
+    DISABILITY = "DISABILITY"
+    WOMENCHILD = "WOMENCHILD"
+    DISCRIMINATION = "DISCRIMINATION"
+    LIQUOR = "LIQUOR"
+    EMERGENCY = "EMERGENCY"
+    OTHER = "OTHER"
+
+
+class Slot(StrEnum):
+    """What a question asks for. The question asked tells understanding how to read the answer."""
+
+    CONSENT = "consent"
+    COMPLAINT = "complaint"
+    PLACE = "place"
+    DISTRICT = "district"
+    """The district that separates two places of one name."""
+    AREA = "area"
+    """The part of a city, or the smaller place inside a larger one."""
+    LANDMARK = "landmark"
+    DAYS = "days"
+    DANGER = "danger"
+    NAME = "name"
+    PHONE = "phone"
+    SAME_NUMBER = "same_number"
+    """May we call back on the number this call came from? (yes or no)"""
+    CONFIRM = "confirm"
+    CORRECTION = "correction"
+    """Which part of the read-back was wrong?"""
+    REPEAT = "repeat"
+    """Shall the ticket number be said again? (yes or no)"""
+    TICKET = "ticket"
+    SAFETY = "safety"
+    CLARIFY = "clarify"
+    CLOSE = "close"
+    """Nothing is asked any more; anything said is a courtesy."""
+
+
+class Answer(StrEnum):
+    """The short answers that need no further reading."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+    """The caller does not know ("தெரியல")."""
+    REFUSED = "refused"
+    """The caller does not want to say ("பேரு வேணாம்")."""
+    REPEAT = "repeat"
+    """The caller asks to hear that again ("மறுபடி சொல்லுங்க")."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeatCandidate:
+    """One assembly constituency a spoken place may belong to."""
+
+    number: int
+    """Seat number, 1..234."""
+    name_en: str
+    name_ta: str
+    district_en: str
+    district_ta: str
+    score: float
+    """0..1; comparable within one :class:`Place` only."""
+    evidence: str
+    """Which table row spoke for it, e.g. ``locality:Korattur:high``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place as the caller named it, and the seats it may lie in."""
+
+    spoken: str
+    """The caller's own words, NFC."""
+    locality_en: str | None
+    """``locality_en`` of localities.csv, or the seat's name; None when nothing matched."""
+    locality_ta: str | None
+    candidates: tuple[SeatCandidate, ...] = ()
+    """Best first, at most six; more than one means it must be asked back or kept open."""
+    question: Slot | None = None
+    """The one question that separates the candidates (DISTRICT or AREA), or None."""
+
+    @property
+    def constituency(self) -> int | None:
+        """The seat number when exactly one candidate is left, else None."""
+        return self.candidates[0].number if len(self.candidates) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Why a field got its value: stored with the ticket so that anybody can ask later."""
+
+    field: str
+    value: str
+    by: str
+    """``rule`` or ``model``."""
+    evidence: str
+    score: float
+    """0..1."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnderstoodTurn:
+    """What one utterance meant, read in the light of the question that was asked."""
+
+    text: str
+    """The words as heard, NFC; empty when nothing was understood."""
+    expecting: Slot | None = None
+    """The question that was open when this was said."""
+    intent: Intent | None = None
+    categories: tuple[Category, ...] = ()
+    emergency: bool = False
+    place: Place | None = None
+    landmark: str | None = None
+    days: int | None = None
+    """Whole days the trouble has lasted; 0 = today."""
+    name: str | None = None
+    phone: str | None = None
+    """Ten digits (mobile) or eleven (land line with its 0), validated."""
+    digits: str = ""
+    """All digits heard in this turn, in order; lets a number be gathered over several turns."""
+    same_number: bool = False
+    """The caller said "this same number"."""
+    ticket: str | None = None
+    """Nine digits whose check digit is right."""
+    answer: Answer | None = None
+    correction: bool = False
+    """The turn takes something back ("இல்ல இல்ல ...")."""
+    corrects: Slot | None = None
+    """Which part is taken back, when the caller said it."""
+    confidential: bool = False
+    """Bribery, violence at home, caste atrocity: no call back unless the caller agrees."""
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """One complaint as far as it is known; None where the caller has not said it."""
+
+    intent: Intent = Intent.COMPLAINT
+    category: Category | None = None
+    priority: Priority = Priority.NORMAL
+    place: Place | None = None
+    landmark: str | None = None
+    days: int | None = None
+    name: str | None = None
+    phone: str | None = None
+    description: str = ""
+    """The caller's own words about the trouble, NFC; insults left out."""
+    confidential: bool = False
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One phone call, from answer to hang-up."""
+
+    id: str
+    """Unique for ever: the LiveKit job id, or ``local-`` and a random part."""
+    started_at: datetime
+    """UTC, timezone-aware."""
+    dialled: str = ""
+    """The number the caller dialled, E.164; empty when unknown."""
+    caller: str = ""
+    """The caller's number, E.164; empty when hidden."""
+    constituency: int | None = None
+    """The seat the dialled number belongs to, when it belongs to one."""
+    channel: str = "phone"
+    """``phone``, ``console`` or ``simulated``."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """Technical facts for logs (room, trunk); never words of the caller."""

@@ -1,0 +1,1 @@
+"""What the operator sees: logs without anything a caller said, and every metric of the system."""

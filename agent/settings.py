@@ -1,0 +1,202 @@
+"""Settings: the only module that reads the environment.
+
+Built once in an entry point with :func:`load`; every part receives only its own group. Nested
+names use a double underscore: ``SPEECH__MODEL=models/demo-ta``. A ``.env`` file in the working
+directory is read as well; real environment variables win. ``secrets.example.txt`` lists every
+name, and a test compares it with the fields below.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from agent.errors import ConfigurationError
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+"""Where prompts/ and models/ lie beside the package in a checkout or an image."""
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
+Seconds = Annotated[float, Field(gt=0.0)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SpeechSettings(_Group):
+    """Sound to words and words to sound."""
+
+    model: Path = PROJECT_DIR / "models" / "demo-ta"
+    """Folder of a CTranslate2 Whisper checkpoint. The default is our own demo model, trained on a
+    synthetic voice: for demonstration and tests only."""
+    language: str = "ta"
+    """Locked recognition language; no detection pass is made."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the ears compute."""
+    compute_type: str = "default"
+    """CTranslate2 compute type, e.g. ``int8`` or ``float16``; ``default`` keeps the file's own."""
+    cpu_threads: int = Field(default=1, ge=1)
+    """Threads of the ears on a CPU."""
+    ears_url: str = ""
+    """``unix:///path`` or ``tcp://host:port`` of running ears; empty = this process starts its
+    own under DATA_DIR."""
+    voice_url: str = ""
+    """The same for the voice process."""
+    token: SecretStr = SecretStr("")
+    """Shared secret that a TCP connection to ears or voice must present."""
+    voice: str = "ta"
+    """Name of the voice that speaks to callers (an espeak-ng voice until a neural one is set)."""
+    voice_rate: int = Field(default=165, ge=80, le=400)
+    """Words a minute of the embedded voice."""
+    recognition_deadline_s: Seconds = 8.0
+    """After this long without a transcript the turn counts as not heard."""
+    vad_min_silence_s: Seconds = 0.25
+    """Silence that ends an utterance."""
+    speculate_after_s: Seconds = 0.16
+    """Silence after which an utterance is decoded on suspicion (preflight)."""
+    turn_detector: Literal["answer", "local", "vad"] = "answer"
+    """Who says that the caller has finished: ``answer`` (his words answer the question),
+    ``local`` (LiveKit's acoustic model, under the LiveKit Model License; it knows no Tamil) or
+    ``vad`` (silence alone)."""
+    allow_demo_model: bool = False
+    """Let ``start`` answer real phone callers with the demo model."""
+
+
+class CallSettings(_Group):
+    """How a conversation is held."""
+
+    prompts_dir: Path = PROJECT_DIR / "prompts"
+    """Sentences and LLM instructions, as data."""
+    min_endpointing_s: Seconds = 0.3
+    """Wait after words that answer the question."""
+    max_endpointing_s: Seconds = 1.0
+    """Wait after words that do not answer it yet."""
+    story_endpointing_s: Seconds = 0.7
+    """Shortest wait after an open question: people think while they tell a story."""
+    digits_endpointing_s: Seconds = 1.5
+    """Wait while a number is incomplete: people pause between groups of digits."""
+    silence_s: Seconds = 6.0
+    """Silence after which the caller is asked whether he can hear us."""
+    max_call_s: Seconds = 900.0
+    """Hard end of a call, so that a drain ends."""
+    resume_within_s: Seconds = 1800.0
+    """A caller who was cut off may go on within this time."""
+
+
+class TicketSettings(_Group):
+    """Where complaints become durable."""
+
+    database_url: SecretStr = SecretStr("")
+    """SQLAlchemy URL; empty = SQLite file ``kural.db`` under DATA_DIR. May hold a password."""
+    encryption_key: SecretStr = SecretStr("")
+    """Base64 key (32 bytes) for names, numbers and free text; empty = a key file is made under
+    DATA_DIR with mode 0600."""
+    machine: str = ""
+    """Name under which this machine leases ticket numbers; empty = the host name."""
+    block_size: int = Field(default=100, ge=1, le=100_000)
+    """Ticket numbers leased at once."""
+
+
+class LiveKitSettings(_Group):
+    """The LiveKit server; unused by ``console`` and ``kural call``."""
+
+    agent_name: str = "kural"
+    """Explicit dispatch name in the SIP dispatch rule."""
+    max_calls: int = Field(default=4, ge=1)
+    """Calls this worker accepts until a calibration profile says otherwise."""
+    drain_timeout_s: Seconds = 900.0
+    """How long a draining worker waits for live calls."""
+
+
+class ControlSettings(_Group):
+    """HTTP ports of a worker; loopback unless told otherwise."""
+
+    host: str = "127.0.0.1"
+    worker_port: Port = 8081
+    """LiveKit's own health port (/ and /worker)."""
+    port: Port = 8080
+    """Our /health /ready /metrics /drain."""
+
+
+class LogSettings(_Group):
+    """What the process says about itself."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """DEBUG is for development with invented callers only: libraries log words at that level."""
+    format: Literal["json", "text"] = "json"
+
+
+class Settings(BaseSettings):
+    """All settings, grouped by the package that uses them."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, env_nested_delimiter="__", env_file=".env", extra="ignore"
+    )
+
+    data_dir: Path = Path("var")
+    """Everything written at run time: database, journal, prompt cache, sockets, key."""
+    livekit_url: str = ""
+    livekit_api_key: SecretStr = SecretStr("")
+    livekit_api_secret: SecretStr = SecretStr("")
+    speech: SpeechSettings = SpeechSettings()
+    call: CallSettings = CallSettings()
+    tickets: TicketSettings = TicketSettings()
+    livekit: LiveKitSettings = LiveKitSettings()
+    control: ControlSettings = ControlSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of the ticket database; may hold a password, so never log it."""
+        given = self.tickets.database_url.get_secret_value()
+        return given or f"sqlite:///{(self.data_dir / 'kural.db').resolve()}"
+
+    @property
+    def ears_url(self) -> str:
+        """Where the ears answer."""
+        return self.speech.ears_url or f"unix://{(self.data_dir / 'run' / 'ears.sock').resolve()}"
+
+    @property
+    def voice_url(self) -> str:
+        """Where the voice answers."""
+        return self.speech.voice_url or f"unix://{(self.data_dir / 'run' / 'voice.sock').resolve()}"
+
+    @property
+    def journal_dir(self) -> Path:
+        """One synced file a call."""
+        return self.data_dir / "journal"
+
+    @property
+    def prompt_cache_dir(self) -> Path:
+        """Rendered prompts, read straight from disk by call processes."""
+        return self.data_dir / "prompts"
+
+
+def load() -> Settings:
+    """Read the environment and ``.env``.
+
+    Raises:
+        ConfigurationError: one sentence naming the setting, without the value it was given.
+    """
+    try:
+        return Settings()
+    except ValidationError as exc:
+        first = exc.errors(include_input=False, include_url=False)[0]
+        name = "__".join(str(part) for part in first["loc"]).upper()
+        raise ConfigurationError(
+            f"The setting {name} is wrong: {first['msg']}. See secrets.example.txt."
+        ) from None
+    except SettingsError as exc:
+        name = str(exc).split('"')[1].upper()  # pydantic-settings names it nowhere else
+        raise ConfigurationError(
+            f"The setting {name} is a group: set {name}__... instead. See secrets.example.txt."
+        ) from None
+    except (OSError, UnicodeDecodeError):
+        raise ConfigurationError(
+            "The file .env cannot be read: make it a readable text file in UTF-8."
+        ) from None
