@@ -1,0 +1,1 @@
+"""Meaning becomes a record that cannot be lost: journal, ticket numbers, database, export."""

@@ -1,0 +1,262 @@
+"""Leftovers of journals -> database, exactly once; and the proof that nothing is missing.
+
+A journal that nobody holds belongs to a call that is over or whose process died. Its rows are
+written by key, so that replaying any number of times, from any moment of a crash, stores each
+ticket once. Journals of live calls are locked by them and left alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent.errors import TicketError
+from agent.tickets.database import DatabaseAway
+from agent.tickets.journal import (
+    SUFFIX,
+    Journal,
+    JournalReading,
+    Kind,
+    lock_journal,
+    read_journal,
+)
+from agent.tickets.records import Ending, Filing, idempotency_key
+from agent.tickets.store import TicketStore
+from agent.tickets.story import LOST, CallStory, StoryLines
+
+WITHIN_S = 10.0
+"""Nobody is on the line any more: the database may take longer than during a call."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class ReplayReport:
+    """What one pass over the journals did."""
+
+    live: int = 0
+    """Journals of calls that go on; left alone."""
+    replayed: int = 0
+    """Journals whose rows are all stored now; moved to ``journal/done``."""
+    tickets: int = 0
+    """Rows that were not in the database before."""
+    partial: int = 0
+    """Tickets made of complaints that were noted, never filed."""
+    lost: int = 0
+    """Calls that never said how they ended."""
+    torn: int = 0
+    """Journals whose last line was cut off by a crash; nobody was promised anything for it."""
+    damaged: list[str] = field(default_factory=list)
+    """One sentence for each damaged journal; what could be read of it is stored."""
+    waiting: dict[str, str] = field(default_factory=dict)
+    """Journals that could not be stored now, with the reason."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Nothing waits and nothing was damaged."""
+        return not (self.damaged or self.waiting)
+
+
+@dataclass(slots=True)
+class CheckReport:
+    """How journals and database agree."""
+
+    tickets: int = 0
+    """Rows in the database."""
+    unreadable: int = 0
+    """Rows the key does not open."""
+    journals: int = 0
+    """Journals that were compared with the database."""
+    live: int = 0
+    """Journals of calls that go on; not compared."""
+    waiting: int = 0
+    """Journals that ``kural tickets replay`` has not stored yet."""
+    torn: int = 0
+    """Journals whose last line was cut off by a crash."""
+    missing: list[str] = field(default_factory=list)
+    """Ticket numbers in a journal but not in the database."""
+    damaged: list[str] = field(default_factory=list)
+    """One sentence for each damaged or unreadable journal."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Nothing is missing, damaged or unreadable."""
+        return not (self.missing or self.damaged or self.unreadable)
+
+
+def replay(store: TicketStore) -> ReplayReport:
+    """Store what journals hold and the database does not. Safe to run at any time, and twice.
+
+    Returns at the first sign that the database is away; what is left waits for the next pass.
+    """
+    report = ReplayReport()
+    away: str | None = None
+    for path in _journals(store.journal_dir):
+        if away is not None:
+            report.waiting[path.name] = away
+            continue
+        try:
+            _replay_file(store, path, report)
+        except DatabaseAway as exc:
+            away = report.waiting[path.name] = str(exc)
+        except TicketError as exc:
+            report.waiting[path.name] = str(exc)
+        except OSError as exc:
+            report.waiting[path.name] = f"The file cannot be read or moved ({exc.strerror})."
+    store.top_up()
+    logger.info(
+        "journals replayed",
+        extra={"replayed": report.replayed, "tickets": report.tickets,
+               "waiting": len(report.waiting), "failed": len(report.damaged)},
+    )  # fmt: skip
+    return report
+
+
+def check(store: TicketStore) -> CheckReport:
+    """Compare every journal that is not live with the database.
+
+    Raises:
+        DatabaseAway: the database cannot be read.
+    """
+    report = CheckReport()
+    try:
+        for folder in (store.journal_dir, store.done_dir, store.damaged_dir):
+            for path in _journals(folder):
+                reading = _read_idle(path, report)
+                if reading is not None:
+                    report.waiting += folder == store.journal_dir
+                    _compare(store, reading, report)
+        store.database.visit(lambda _: None, within_s=WITHIN_S)  # makes tables that are not there
+        report.tickets, report.unreadable = store.repository.count()
+    except SQLAlchemyError:
+        raise DatabaseAway(
+            "The ticket database cannot be read: check TICKETS__DATABASE_URL."
+        ) from None
+    return report
+
+
+def _journals(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from sorted(path for path in folder.iterdir() if path.suffix == SUFFIX)
+
+
+def _replay_file(store: TicketStore, path: Path, report: ReplayReport) -> None:
+    journal = lock_journal(path)
+    if journal is None:
+        report.live += path.exists()
+        return
+    try:
+        reading = journal.reading
+        report.torn += reading.torn
+        if reading.lines:
+            _replay_story(store, journal, report)
+        if reading.damaged or (not reading.lines and path.stat().st_size and not reading.torn):
+            report.damaged.append(_sentence(reading))
+            journal.move_to(store.damaged_dir)
+        elif reading.lines:
+            journal.move_to(store.done_dir)
+            report.replayed += 1
+        else:
+            journal.remove()  # the process died before its first line was whole
+    finally:
+        journal.close()
+
+
+def _replay_story(store: TicketStore, journal: Journal, report: ReplayReport) -> None:
+    lines = StoryLines(journal.call_id, store.cipher)
+    story = lines.retell(journal.reading.lines)
+    partial = _file_the_rest(store, journal, lines, story)
+    if story.ending is None:
+        report.lost += 1
+        _end(store, journal, lines, story)
+    tickets, call = story.rows(story.filings, store.cipher, with_call=True)
+    added = store.save(tickets, call, within_s=WITHIN_S)
+    report.tickets += added.fresh
+    report.partial += partial
+    for index, filing in story.filings.items():
+        held = added.numbers[idempotency_key(story.call.id, index)]
+        if held != filing.number and not filing.partial:
+            raise TicketError(
+                f"Ticket {filing.number} was promised, but the database holds this complaint as "
+                f"{held}: tell the caller the new number."
+            )
+    _write(journal, Kind.STORED, {"tickets": len(tickets), "call": True}, store)
+
+
+def _file_the_rest(
+    store: TicketStore, journal: Journal, lines: StoryLines, story: CallStory
+) -> int:
+    """Give numbers to complaints that were noted but never filed; returns how many."""
+    rest = story.unfiled()
+    if not rest:
+        return 0
+    at = story.seen_at or store.clock()
+    numbers = store.take_numbers(len(rest))
+    filings = [
+        Filing(index, number, complaint, at, 0, partial=True)
+        for (index, complaint), number in zip(rest, numbers, strict=True)
+    ]
+    seq = _write(journal, Kind.FILED, lines.filed(filings), store)
+    story.filings.update({each.index: replace(each, revision=seq) for each in filings})
+    return len(filings)
+
+
+def _end(store: TicketStore, journal: Journal, lines: StoryLines, story: CallStory) -> None:
+    closed = lines.closed(LOST, story.intent, story.turns, story.complaints)
+    at = story.seen_at or store.clock()
+    seq = _write(journal, Kind.CLOSED, closed, store)
+    story.ending = Ending(LOST, story.intent, at, story.turns, seq)
+
+
+def _write(journal: Journal, kind: Kind, data: dict[str, object], store: TicketStore) -> int:
+    """Append a line when the disk takes it: rows do not depend on it, they are stored by key."""
+    try:
+        return journal.append(kind, data, store.clock())
+    except OSError:
+        return journal.seq + 1
+
+
+def _read_idle(path: Path, report: CheckReport) -> JournalReading | None:
+    """Read a journal unless it is live, gone or unreadable."""
+    try:
+        journal = lock_journal(path)
+        if journal is None:
+            report.live += path.exists()
+            return None
+        journal.close()
+        reading = read_journal(path)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        report.damaged.append(f"The journal {path.name} cannot be read ({exc.strerror}).")
+        return None
+    report.journals += 1
+    report.torn += reading.torn
+    if reading.damaged:
+        report.damaged.append(_sentence(reading))
+    return reading
+
+
+def _compare(store: TicketStore, reading: JournalReading, report: CheckReport) -> None:
+    promised: dict[int, str] = {}
+    for line in reading.lines:
+        if line.kind is Kind.FILED:
+            for ticket in line.data.get("tickets", ()):
+                promised[ticket["index"]] = ticket["number"]
+    if promised:
+        held = store.repository.numbers_of(reading.lines[0].call_id)
+        report.missing += [
+            number for index, number in sorted(promised.items()) if held.get(index) != number
+        ]
+
+
+def _sentence(reading: JournalReading) -> str:
+    try:
+        reading.require_whole()
+    except TicketError as exc:
+        return str(exc)
+    return f"The journal {reading.name} is damaged."

@@ -1,0 +1,302 @@
+"""TicketRepository: tickets and calls in the database, written once, read masked by default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, Table, func, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from agent.errors import NumbersExhausted, TicketError
+from agent.tickets.cipher import Cipher
+from agent.tickets.database import READ_ONLY
+from agent.tickets.masking import HIDDEN, mask_name, mask_phone, mask_text
+from agent.tickets.models import CALL, NUMBER_BLOCK, TICKET, TicketStatus
+from agent.tickets.numbering import FIRST_SERIAL, LAST_SERIAL
+from agent.tickets.records import Row, open_caller, open_private
+
+_FETCH_ROWS = 500
+_PRIVATE = ("place", "landmark", "name", "phone", "description")
+_NEVER_REWRITTEN = frozenset({"id", "number", "idempotency_key", "created_at", "status"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One ticket as a reader sees it."""
+
+    number: str
+    call_id: str
+    issue_index: int
+    linked_to: str | None
+    channel: str
+    intent: str
+    category: str | None
+    priority: str
+    constituency_no: int | None
+    candidates: tuple[Row, ...]
+    """Seats still open: ``{"number", "name_en", "score", "evidence"}``, best first."""
+    locality_en: str | None
+    locality_ta: str | None
+    place: str | None
+    landmark: str | None
+    name: str | None
+    phone: str | None
+    description: str | None
+    days_since: int | None
+    status: str
+    partial: bool
+    confidential: bool
+    consent: bool | None
+    decisions: tuple[Row, ...]
+    created_at: datetime
+    """UTC."""
+    masked: bool
+    """Name and phone are shortened (hidden when confidential), long numbers blotted out."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One call as a reader sees it."""
+
+    id: str
+    started_at: datetime
+    ended_at: datetime | None
+    channel: str
+    dialled: str
+    caller: str | None
+    intent: str | None
+    category: str | None
+    priority: str | None
+    constituency_no: int | None
+    candidates: tuple[Row, ...]
+    locality_en: str | None
+    locality_ta: str | None
+    outcome: str
+    consent: bool | None
+    turns: int
+    masked: bool
+
+
+_TICKET_COLUMNS = [
+    TICKET.c.idempotency_key,
+    *(TICKET.c[name] for name in Ticket.__slots__ if name in TICKET.c),
+]
+_CALL_COLUMNS = [CALL.c[name] for name in CallRecord.__slots__ if name in CALL.c]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which tickets; every field narrows it further."""
+
+    constituency: int | None = None
+    since: datetime | None = None
+    """Created at or after this time."""
+    until: datetime | None = None
+    """Created before this time."""
+    status: str | None = None
+    category: str | None = None
+    call_id: str | None = None
+    phone_hash: str | None = None
+    """From :meth:`Cipher.phone_hash`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of rows that were to be stored."""
+
+    numbers: dict[str, str]
+    """The number the database holds for each idempotency key."""
+    fresh: int
+    """How many were not there before."""
+
+
+class TicketRepository:
+    """Reads and writes rows. Share it between threads; it holds nothing but the engine."""
+
+    def __init__(self, engine: Engine, cipher: Cipher) -> None:
+        """Bind the engine of :func:`agent.tickets.database.open_engine` and the key."""
+        self._engine = engine
+        self._cipher = cipher
+
+    def add(self, connection: Connection, rows: Iterable[Row]) -> Added:
+        """Store tickets inside the caller's transaction, each at most once.
+
+        A key that is there already keeps its number, time and status. The rest is rewritten only
+        by a newer revision and only while nobody has begun to work on the ticket.
+
+        Raises:
+            IntegrityError: a number belongs to another key.
+        """
+        numbers: dict[str, str] = {}
+        fresh = 0
+        for row in rows:
+            key = row["idempotency_key"]
+            query = select(TICKET.c.number).where(TICKET.c.idempotency_key == key)
+            fresh += connection.execute(query).first() is None
+            connection.execute(self._upsert(TICKET, row, "idempotency_key"))
+            numbers[key] = connection.execute(query).scalar_one()
+        return Added(numbers, fresh)
+
+    def add_call(self, connection: Connection, row: Row) -> None:
+        """Store the row of a call inside the caller's transaction; the newest revision stays."""
+        connection.execute(self._upsert(CALL, row, "id"))
+
+    def lease_block(
+        self, connection: Connection, machine: str, size: int, held: Iterable[tuple[int, int]]
+    ) -> range:
+        """Take ``size`` serials that no machine has had.
+
+        ``held`` are the blocks this machine has already: they are entered again, because a
+        database restored from a backup has forgotten the latest of them.
+
+        Raises:
+            IntegrityError: another machine was faster: try again.
+            NumbersExhausted: all 90 million numbers are given.
+        """
+        now = datetime.now(UTC)
+        for first, last in held:
+            known = {"first": first, "last": last, "machine": machine, "leased_at": now}
+            statement = self._insert(NUMBER_BLOCK).values(known)
+            connection.execute(statement.on_conflict_do_nothing(index_elements=["first"]))
+        highest = connection.execute(select(func.max(NUMBER_BLOCK.c.last))).scalar()
+        first = FIRST_SERIAL if highest is None else highest + 1
+        last = first + size - 1
+        if last > LAST_SERIAL:
+            raise NumbersExhausted("All ticket numbers of eight digits are given.")
+        block = {"first": first, "last": last, "machine": machine, "leased_at": now}
+        connection.execute(NUMBER_BLOCK.insert().values(block))
+        return range(first, last + 1)
+
+    def get(self, number: str, *, unmask: bool = False) -> Ticket | None:
+        """One ticket by its number, or None.
+
+        Raises:
+            TicketError: it was encrypted with another key, or is damaged.
+            SQLAlchemyError: the database cannot be read.
+        """
+        query = select(*_TICKET_COLUMNS).where(TICKET.c.number == number)
+        return next((self._ticket(row, unmask) for row in self._rows(query)), None)
+
+    def search(self, search: Search = Search(), *, unmask: bool = False) -> Iterator[Ticket]:
+        """Stream matching tickets, oldest first, in flat memory.
+
+        Raises:
+            TicketError: one was encrypted with another key, or is damaged.
+            SQLAlchemyError: the database cannot be read.
+        """
+        equal = {
+            TICKET.c.constituency_no: search.constituency,
+            TICKET.c.status: search.status,
+            TICKET.c.category: search.category,
+            TICKET.c.call_id: search.call_id,
+            TICKET.c.phone_hash: search.phone_hash,
+        }
+        query = select(*_TICKET_COLUMNS).order_by(TICKET.c.created_at, TICKET.c.id)
+        query = query.where(
+            *(column == value for column, value in equal.items() if value is not None)
+        )
+        if search.since is not None:
+            query = query.where(TICKET.c.created_at >= search.since)
+        if search.until is not None:
+            query = query.where(TICKET.c.created_at < search.until)
+        for row in self._rows(query):
+            yield self._ticket(row, unmask)
+
+    def calls(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        caller: str | None = None,
+        unmask: bool = False,
+    ) -> Iterator[CallRecord]:
+        """Stream calls, oldest first; ``caller`` is a phone number in any way of writing.
+
+        Raises:
+            TicketError: one was encrypted with another key, or is damaged.
+            SQLAlchemyError: the database cannot be read.
+        """
+        query = select(*_CALL_COLUMNS).order_by(CALL.c.started_at, CALL.c.id)
+        if since is not None:
+            query = query.where(CALL.c.started_at >= since)
+        if until is not None:
+            query = query.where(CALL.c.started_at < until)
+        if caller is not None:
+            query = query.where(CALL.c.caller_hash == self._cipher.phone_hash(caller))
+        for row in self._rows(query):
+            yield self._call(row, unmask)
+
+    def numbers_of(self, call_id: str) -> dict[int, str]:
+        """Ticket numbers of one call by issue index.
+
+        Raises:
+            SQLAlchemyError: the database cannot be read.
+        """
+        query = select(TICKET.c.issue_index, TICKET.c.number).where(TICKET.c.call_id == call_id)
+        return {row["issue_index"]: row["number"] for row in self._rows(query)}
+
+    def count(self) -> tuple[int, int]:
+        """How many tickets there are, and how many of them the key does not open.
+
+        Raises:
+            SQLAlchemyError: the database cannot be read.
+        """
+        total = unreadable = 0
+        for row in self._rows(select(*_TICKET_COLUMNS)):
+            total += 1
+            try:
+                self._ticket(row, unmask=False)
+            except TicketError:
+                unreadable += 1
+        return total, unreadable
+
+    def _rows(self, query: Select[Any]) -> Iterator[Row]:
+        options = {READ_ONLY: True, "yield_per": _FETCH_ROWS}
+        with self._engine.connect().execution_options(**options) as connection:
+            result = connection.execute(query)
+            names = tuple(result.keys())
+            for values in result:
+                yield dict(zip(names, values, strict=True))
+
+    def _insert(self, table: Table) -> Any:
+        sqlite = self._engine.dialect.name == "sqlite"
+        return sqlite_insert(table) if sqlite else postgresql_insert(table)
+
+    def _upsert(self, table: Table, row: Row, key: str) -> Any:
+        statement = self._insert(table).values(row)
+        new = statement.excluded
+        newer = table.c.revision < new.revision
+        if table is TICKET:
+            newer &= table.c.status == TicketStatus.NEW.value
+        rewritten = {name: new[name] for name in row if name not in _NEVER_REWRITTEN}
+        return statement.on_conflict_do_update(index_elements=[key], set_=rewritten, where=newer)
+
+    def _ticket(self, row: Row, unmask: bool) -> Ticket:
+        for name in _PRIVATE:
+            row[name] = open_private(row, name, self._cipher)
+        if not unmask:
+            _mask(row)
+        del row["idempotency_key"]
+        row["candidates"] = tuple(row["candidates"])
+        row["decisions"] = tuple(row["decisions"])
+        return Ticket(**row, masked=not unmask)
+
+    def _call(self, row: Row, unmask: bool) -> CallRecord:
+        caller = open_caller(row, self._cipher)
+        row["caller"] = caller if unmask else mask_phone(caller)
+        row["candidates"] = tuple(row["candidates"])
+        return CallRecord(**row, masked=not unmask)
+
+
+def _mask(fields: Row) -> None:
+    name = fields["name"]
+    for text in ("place", "landmark", "description"):
+        fields[text] = mask_text(fields[text], name)
+    if fields["confidential"]:
+        fields["name"], fields["phone"] = (value and HIDDEN for value in (name, fields["phone"]))
+    else:
+        fields["name"], fields["phone"] = mask_name(name), mask_phone(fields["phone"])

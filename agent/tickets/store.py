@@ -1,0 +1,204 @@
+"""TicketStore: database, numbers, key and journal folder of one process, opened once."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from agent.errors import ConfigurationError, NumbersExhausted
+from agent.settings import Settings
+from agent.tickets.cipher import Cipher, open_cipher
+from agent.tickets.database import Database, DatabaseAway, NumberTaken, is_shared, open_engine
+from agent.tickets.disk import make_folder
+from agent.tickets.numbering import NumberBook, number_of
+from agent.tickets.records import Row
+from agent.tickets.repository import Added, TicketRepository
+
+WITHIN_S = 1.5
+"""How long a caller waits for the database before his number is given without it."""
+RESERVE_BLOCKS = 10
+"""Blocks a machine holds ahead of need. With the default block of 100 that is 1,000 tickets: more
+than an hour of 30 lines taking a complaint every three minutes, with the database away."""
+RESERVE_NUMBERS = 2_000
+"""Most numbers held ahead, unless one block is larger: a machine that vanishes takes them along."""
+_LEASE_ATTEMPTS = 5
+
+logger = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """The time, UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class TicketStore:
+    """What the calls of a process share to become durable. Safe to use from several threads."""
+
+    database: Database
+    repository: TicketRepository
+    cipher: Cipher
+    book: NumberBook
+    journal_dir: Path
+    """Journals that are live or wait to be replayed."""
+    machine: str
+    block_size: int
+    clock: Callable[[], datetime]
+
+    @classmethod
+    def open(
+        cls,
+        database_url: str,
+        *,
+        data_dir: Path,
+        key: str = "",
+        machine: str = "",
+        block_size: int = 100,
+        reserve: bool = True,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> TicketStore:
+        """Open everything; a database that is away is no reason to fail.
+
+        Args:
+            database_url: SQLAlchemy URL.
+            data_dir: folder for journals, numbers and key; made when missing.
+            key: base64 of 32 bytes, or empty for the key file under ``data_dir``.
+            machine: name that leases ticket numbers, or empty for the host name.
+            block_size: ticket numbers leased at once.
+            reserve: lease ticket numbers ahead; False for who only reads.
+            clock: gives the time, UTC.
+
+        Raises:
+            ConfigurationError: the URL, the key or the folder cannot be used.
+        """
+        if is_shared(database_url) and not key:
+            raise ConfigurationError(
+                "A database that machines share needs one key for all of them: set "
+                "TICKETS__ENCRYPTION_KEY to 32 bytes in base64."
+            )
+        engine = open_engine(database_url)
+        data_dir = data_dir.resolve()
+        try:
+            make_folder(data_dir)
+        except OSError as exc:
+            raise ConfigurationError(
+                f"The folder {data_dir} cannot be made ({exc.strerror}): check DATA_DIR."
+            ) from None
+        cipher = open_cipher(key, data_dir)
+        machine = machine or socket.gethostname()
+        store = cls(
+            database=Database(engine),
+            repository=TicketRepository(engine, cipher),
+            cipher=cipher,
+            book=NumberBook(data_dir / "numbers.db", machine),
+            journal_dir=data_dir / "journal",
+            machine=machine,
+            block_size=block_size,
+            clock=clock,
+        )
+        if reserve:
+            store.top_up()
+        return store
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, reserve: bool = True) -> TicketStore:
+        """Open the store these settings describe.
+
+        Raises:
+            ConfigurationError: the URL, the key or the folder cannot be used.
+        """
+        group = settings.tickets
+        return cls.open(
+            settings.database_url,
+            data_dir=settings.data_dir,
+            key=group.encryption_key.get_secret_value(),
+            machine=group.machine,
+            block_size=group.block_size,
+            reserve=reserve,
+        )
+
+    @property
+    def done_dir(self) -> Path:
+        """Journals whose rows are all in the database."""
+        return self.journal_dir / "done"
+
+    @property
+    def damaged_dir(self) -> Path:
+        """Journals that were damaged: what could be read is stored, a person should look."""
+        return self.journal_dir / "damaged"
+
+    def save(
+        self, tickets: Sequence[Row] = (), call: Row | None = None, *, within_s: float = WITHIN_S
+    ) -> Added:
+        """Store rows in one transaction, each at most once.
+
+        Raises:
+            DatabaseAway: nothing was stored as far as we know; trying again is safe.
+            NumberTaken: a number belongs to another complaint; nothing was stored.
+        """
+
+        def work(connection: Connection) -> Added:
+            if call is not None:
+                self.repository.add_call(connection, call)
+            return self.repository.add(connection, tickets)
+
+        return self.database.visit(work, within_s=within_s)
+
+    def take_numbers(self, count: int) -> list[str]:
+        """Consume ticket numbers: from this machine's blocks, else straight from the database.
+
+        Raises:
+            NumbersExhausted: this machine holds none, and the database is away or has none.
+        """
+        try:
+            return self.book.take(count)
+        except NumbersExhausted:
+            logger.warning("no leased ticket numbers left, asking the database")
+        # Not through numbers.db: it may be what fails, on a disk that is full.
+        return [number_of(serial) for serial in self._lease(count)]
+
+    def top_up(self) -> None:
+        """Fill the reserve when half is used; without a database it stays as it is."""
+        block = self.block_size
+        reserve = max(block, min(RESERVE_BLOCKS * block, RESERVE_NUMBERS))
+        try:
+            left = self.book.remaining()
+            if left * 2 <= reserve:
+                size = -(-(reserve - left) // block) * block
+                leased = self._lease(size)
+                self.book.add(leased.start, leased.stop - 1)
+        except NumbersExhausted:
+            logger.warning("ticket numbers could not be leased ahead")
+
+    def close(self) -> None:
+        """Close files and pooled connections."""
+        self.book.close()
+        self.database.close()
+
+    def _lease(self, size: int) -> range:
+        held: list[tuple[int, int]] = []
+        with suppress(NumbersExhausted):
+            held = self.book.blocks()
+        for _ in range(_LEASE_ATTEMPTS):
+            try:
+                return self.database.visit(
+                    lambda connection: self.repository.lease_block(
+                        connection, self.machine, size, held
+                    ),
+                    within_s=WITHIN_S,
+                )
+            except NumberTaken:  # another machine was faster: take the block behind its
+                continue
+            except DatabaseAway:
+                break
+        raise NumbersExhausted(
+            "This machine holds no ticket numbers and the database gives none: check that "
+            "TICKETS__DATABASE_URL can be reached and DATA_DIR written."
+        )

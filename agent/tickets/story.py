@@ -1,0 +1,194 @@
+"""The story a journal tells: everything known of one call, folded from its lines (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from agent.complaint import Call, Complaint, Intent
+from agent.errors import TicketError
+from agent.tickets.cipher import Cipher
+from agent.tickets.journal import JournalLine, Kind
+from agent.tickets.records import (
+    Ending,
+    Filing,
+    Row,
+    call_row,
+    is_enough,
+    seal_json,
+    ticket_row,
+    unseal_json,
+)
+
+LOST = "lost"
+"""Outcome of a call whose process died before it could say how it ended."""
+
+Complaints = tuple[Complaint, ...]
+
+
+@dataclass(slots=True)
+class CallStory:
+    """One call as far as it has been told; grows with every line."""
+
+    call: Call
+    turns: int = 0
+    consent: bool | None = None
+    intent: Intent | None = None
+    complaints: Complaints = ()
+    """The latest snapshot: what was noted last, or what the call closed with."""
+    filings: dict[int, Filing] = field(default_factory=dict)
+    """By issue index; once an index is here it keeps its number."""
+    ending: Ending | None = None
+    seen_at: datetime | None = None
+    """Time of the latest line."""
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """All ticket numbers of the call, in the order of its complaints."""
+        return tuple(self.filings[index].number for index in sorted(self.filings))
+
+    @property
+    def first_complaint(self) -> Complaint | None:
+        """What the row of the call is about: the first ticket's complaint, or the first noted."""
+        if self.filings:
+            return self.filings[min(self.filings)].complaint
+        return self.complaints[0] if self.complaints else None
+
+    def rows(
+        self, filings: Mapping[int, Filing], cipher: Cipher, with_call: bool
+    ) -> tuple[list[Row], Row | None]:
+        """Rows of these tickets, linked to the first of the call, and of the call when it ended."""
+        known = {**self.filings, **filings}
+        first = known[min(known)].number if known else ""
+        tickets = [
+            ticket_row(
+                self.call,
+                filing,
+                None if filing.number == first else first,
+                self.consent,
+                cipher,
+            )
+            for filing in filings.values()
+        ]
+        if not with_call or self.ending is None:
+            return tickets, None
+        return tickets, call_row(self.call, self.first_complaint, self.ending, self.consent, cipher)
+
+    def unfiled(self) -> list[tuple[int, Complaint]]:
+        """Complaints that were noted, never filed, and are enough to act on."""
+        return [
+            (index, complaint)
+            for index, complaint in enumerate(self.complaints)
+            if index not in self.filings and is_enough(complaint, self.intent)
+        ]
+
+
+class StoryLines:
+    """Writes and reads the ``data`` of journal lines of one call."""
+
+    def __init__(self, call_id: str, cipher: Cipher) -> None:
+        """Bind the call id (it is part of every sealed text) and the key."""
+        self._cipher = cipher
+        self._context = f"journal/{call_id}"
+
+    def opened(self, call: Call) -> dict[str, Any]:
+        """Data of the first line."""
+        return {"channel": call.channel, "sealed": self._seal(call, Call)}
+
+    def heard(self, complaints: Complaints, intent: Intent) -> dict[str, Any]:
+        """Data of a snapshot after a turn."""
+        return {
+            "intent": intent.value,
+            "complaints": len(complaints),
+            "sealed": self._seal(complaints, Complaints),
+        }
+
+    def filed(self, filings: Sequence[Filing]) -> dict[str, Any]:
+        """Data of the line that must be synced before a number is spoken."""
+        return {
+            "tickets": [
+                {
+                    "index": filing.index,
+                    "number": filing.number,
+                    "partial": filing.partial,
+                    "sealed": self._seal(filing.complaint, Complaint),
+                }
+                for filing in filings
+            ]
+        }
+
+    def closed(
+        self, outcome: str, intent: Intent | None, turns: int, complaints: Complaints
+    ) -> dict[str, Any]:
+        """Data of the last line."""
+        return {
+            "outcome": outcome,
+            "intent": intent.value if intent else None,
+            "turns": turns,
+            "sealed": self._seal(complaints, Complaints),
+        }
+
+    def retell(self, lines: Sequence[JournalLine]) -> CallStory:
+        """Fold good lines into the story of their call.
+
+        A file whose first line is damaged still names its call on every other line.
+
+        Raises:
+            TicketError: no line at all, another key, or an entry of an unknown form.
+        """
+        if not lines:
+            raise TicketError("A journal without a single good line tells nothing.")
+        story = CallStory(Call(lines[0].call_id, lines[0].at))
+        for line in lines:
+            try:
+                self._tell(story, line)
+            except (KeyError, ValueError, TypeError):
+                raise TicketError(
+                    "A journal entry has a form this version does not know."
+                ) from None
+            story.seen_at = line.at
+        return story
+
+    def _tell(self, story: CallStory, line: JournalLine) -> None:
+        data = line.data
+        match line.kind:
+            case Kind.OPENED:
+                story.call = self._unseal(data["sealed"], Call)
+            case Kind.CONSENT:
+                story.consent = data["granted"]
+            case Kind.HEARD:
+                story.turns += 1
+                story.intent = Intent(data["intent"])
+                story.complaints = self._unseal(data["sealed"], Complaints)
+            case Kind.FILED:
+                for ticket in data["tickets"]:
+                    self._tell_filing(story, ticket, line)
+            case Kind.CLOSED:
+                intent = data["intent"]
+                story.intent = Intent(intent) if intent else None
+                story.complaints = self._unseal(data["sealed"], Complaints)
+                story.ending = Ending(
+                    data["outcome"], story.intent, line.at, data["turns"], line.seq
+                )
+            case Kind.STORED:
+                pass  # rows are written by key: storing once more changes nothing
+
+    def _tell_filing(self, story: CallStory, ticket: dict[str, Any], line: JournalLine) -> None:
+        index = int(ticket["index"])
+        earlier = story.filings.get(index)
+        story.filings[index] = Filing(
+            index=index,
+            number=str(ticket["number"]),
+            complaint=self._unseal(ticket["sealed"], Complaint),
+            at=earlier.at if earlier else line.at,
+            revision=line.seq,
+            partial=bool(ticket["partial"]),
+        )
+
+    def _seal(self, value: Any, kind: Any) -> str:
+        return seal_json(value, kind, self._cipher, self._context)
+
+    def _unseal(self, sealed: str, kind: Any) -> Any:
+        return unseal_json(sealed, kind, self._cipher, self._context)

@@ -1,0 +1,81 @@
+"""What the ticket tests share: a real store in a temporary folder, and things callers say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from agent.complaint import Call, Category, Complaint, Decision, Place, Priority, SeatCandidate
+from agent.tickets.store import TicketStore
+
+StoreMaker = Callable[..., TicketStore]
+
+
+@pytest.fixture
+def call() -> Call:
+    return Call(
+        id="job-1",
+        started_at=datetime(2026, 11, 20, 4, 30, tzinfo=UTC),
+        dialled="+914400000000",
+        caller="+919500123456",
+    )
+
+
+@pytest.fixture
+def water() -> Complaint:
+    """A complaint about a dry tap, its place clear."""
+    seat = SeatCandidate(
+        11, "Dr. Radhakrishnan Nagar", "டாக்டர் ராதாகிருஷ்ணன் நகர்", "Chennai", "சென்னை", 0.97,
+        "locality:Tondiarpet:high",
+    )  # fmt: skip
+    return Complaint(
+        category=Category.WATER,
+        priority=Priority.HIGH,
+        place=Place("தண்டையார்பேட்டை", "Tondiarpet", "தண்டையார்பேட்டை", (seat,)),
+        landmark="அப்பல்லோ ஆஸ்பத்திரி எதிர் தெரு",
+        days=5,
+        name="மீனா",
+        phone="9500123456",
+        description="எங்க வீட்டுக் கொழாய்ல அஞ்சு நாளா தண்ணியே வரல",
+        decisions=(
+            Decision("category", "WATER", "rule", "stem:தண்ணி", 0.9),
+            Decision("name", "மீனா", "rule", "asked", 0.8),
+        ),
+    )
+
+
+@pytest.fixture
+def sewage() -> Complaint:
+    """A complaint whose place fits two seats."""
+    seats = tuple(
+        SeatCandidate(number, name, "", "Madurai", "மதுரை", 0.5, "locality:Sellur:medium")
+        for number, name in ((191, "Madurai North"), (193, "Madurai Central"))
+    )
+    return Complaint(
+        category=Category.SEWAGE,
+        place=Place("செல்லூர்", "Sellur", "செல்லூர்", seats),
+        description="சாக்கடை அடைச்சு ரோட்டுல வழிஞ்சு ஓடுது",
+    )
+
+
+@pytest.fixture
+def make_store(tmp_path: Path) -> Iterator[StoreMaker]:
+    """Open stores as processes of one machine do; all are closed at the end."""
+    opened: list[TicketStore] = []
+
+    def make(url: str = "", data_dir: Path = tmp_path, machine: str = "m1", **more) -> TicketStore:
+        url = url or f"sqlite:///{tmp_path / 'kural.db'}"
+        opened.append(TicketStore.open(url, data_dir=data_dir, machine=machine, **more))
+        return opened[-1]
+
+    yield make
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(make_store: StoreMaker) -> TicketStore:
+    return make_store()

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import csv
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from agent.complaint import Call, Complaint, Intent
+from agent.errors import UsageError
+from agent.tickets.command import command
+from agent.tickets.ledger import CallLedger
+from agent.tickets.store import TicketStore
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "var"))
+    for name in ("DATABASE_URL", "ENCRYPTION_KEY", "MACHINE", "BLOCK_SIZE"):
+        monkeypatch.delenv(f"TICKETS__{name}", raising=False)
+    return tmp_path / "var"
+
+
+@pytest.fixture
+def number(data_dir: Path, call: Call, water: Complaint) -> str:
+    """One ticket from one finished call."""
+    store = TicketStore.open(f"sqlite:///{data_dir / 'kural.db'}", data_dir=data_dir)
+    ledger = CallLedger.open(store, call)
+    filed = ledger.file([water])
+    ledger.close("filed", Intent.COMPLAINT)
+    store.close()
+    return filed.numbers[0]
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(command, list(arguments))
+
+
+def refused(*arguments: str) -> str:
+    """The one sentence a wrong use is answered with."""
+    result = run(*arguments)
+    assert isinstance(result.exception, UsageError), result.output
+    return str(result.exception)
+
+
+def test_a_csv_is_written_masked_for_us_alone(number: str, tmp_path: Path) -> None:
+    out = tmp_path / "tickets.csv"
+    result = run("export", "--constituency", "11", "--out", str(out))
+    assert result.exit_code == 0
+    assert "1 ticket written" in result.stderr
+    assert out.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["ticket"], row["name"], row["phone"]) == (number, "மீ***", "******3456")
+    assert row["landmark"] == "அப்பல்லோ ஆஸ்பத்திரி எதிர் தெரு"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tickets.csv", "var"]
+
+
+def test_without_a_file_the_export_goes_to_standard_output(number: str) -> None:
+    result = run("export", "--format", "jsonl")
+    assert json.loads(result.stdout)["ticket"] == number
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        (("--constituency", "12"), 0),
+        (("--status", "NEW"), 1),
+        (("--status", "CLOSED"), 0),
+        (("--since", "2020-01-01"), 1),
+        (("--since", "2999-01-01"), 0),
+        (("--until", "2020-01-01T10:00:00+05:30"), 0),
+        (("--since", "2020-01-01", "--until", "2999-12-30"), 1),
+    ],
+)
+@pytest.mark.usefixtures("number")
+def test_an_export_holds_what_was_asked_for(arguments: tuple[str, ...], count: int) -> None:
+    result = run("export", "--format", "jsonl", *arguments)
+    assert len(result.stdout.splitlines()) == count
+
+
+@pytest.mark.usefixtures("number")
+def test_unmasking_is_written_down_before_anything_is_shown(data_dir: Path) -> None:
+    why = ("--unmask", "--as", "R. Officer", "--reason", "கூப்பிட வேண்டும்")
+    result = run("export", "--format", "jsonl", "--constituency", "11", *why)
+    shown = json.loads(result.stdout)
+    assert (shown["name"], shown["phone"]) == ("மீனா", "9500123456")
+    (line,) = (data_dir / "audit.jsonl").read_text(encoding="utf-8").splitlines()
+    entry = json.loads(line)
+    assert (entry["who"], entry["reason"]) == ("R. Officer", "கூப்பிட வேண்டும்")
+    assert (entry["action"], entry["constituency"]) == ("export", "11")
+    assert stat.S_IMODE((data_dir / "audit.jsonl").stat().st_mode) == 0o600
+
+
+@pytest.mark.usefixtures("number")
+def test_when_the_audit_cannot_be_written_nothing_is_unmasked(data_dir: Path) -> None:
+    (data_dir / "audit.jsonl").mkdir()
+    sentence = refused("export", "--unmask", "--as", "x", "--reason", "y")
+    assert "nothing is unmasked" in sentence
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--constituency", "999"), "1 to 234"),
+        (("--constituency", "0"), "1 to 234"),
+        (("--since", "yesterday"), "--since is not a date"),
+        (("--until", "2026-13-01"), "--until is not a date"),
+        (("--until", "9999-12-31"), "--until is not a date"),
+        (("--since", "2026-02-02", "--until", "2026-02-01"), "--since must lie before"),
+        (("--unmask",), "--as WHO and --reason WHY"),
+        (("--unmask", "--as", "  ", "--reason", "x"), "--as WHO and --reason WHY"),
+        (("--as", "x"), "belong to --unmask"),
+        (("--out", "."), "is a folder"),
+        (("--out", "/dev/null"), "is not a plain file"),
+        (("--out", "missing/tickets.csv"), "There is no folder missing"),
+    ],
+)
+@pytest.mark.usefixtures("number")
+def test_a_wrong_use_is_one_sentence(arguments: tuple[str, ...], words: str) -> None:
+    assert words in refused("export", *arguments)
+
+
+@pytest.mark.parametrize("arguments", [("--format", "xlsx"), ("--status", "DONE")])
+@pytest.mark.usefixtures("number")
+def test_what_does_not_exist_yet_is_refused_with_exit_code_2(arguments: tuple[str, ...]) -> None:
+    assert run("export", *arguments).exit_code == 2
+
+
+def test_an_export_that_fails_leaves_the_old_file(
+    number: str, data_dir: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "tickets.csv"
+    out.write_text("the old one")
+    (data_dir / "secret.key").unlink()  # the next start makes another key
+    result = run("export", "--out", str(out))
+    assert "another key" in str(result.exception)
+    assert out.read_text() == "the old one"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tickets.csv", "var"]
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_without_a_database_the_way_out_is_named_and_none_is_made(data_dir: Path) -> None:
+    assert "There is no ticket database" in refused("export")
+    assert not data_dir.exists()
+
+
+def test_a_file_that_is_no_database_is_one_sentence(data_dir: Path) -> None:
+    data_dir.mkdir()
+    (data_dir / "kural.db").write_bytes(b"no database at all, only words " * 99)
+    assert "cannot be read" in refused("export")
+    assert "cannot be read" in refused("check")
+
+
+def test_show_gives_one_ticket_masked(number: str) -> None:
+    spoken = f"{number[:3]} {number[3:6]}-{number[6:]}"
+    shown = json.loads(run("show", spoken).stdout)
+    assert (shown["number"], shown["name"], shown["masked"]) == (number, "மீ***", True)
+    assert shown["constituency_ta"] == "டாக்டர் ராதாகிருஷ்ணன் நகர்"
+
+
+def test_show_unmasked_is_audited(number: str, data_dir: Path) -> None:
+    result = run("show", number, "--unmask", "--as", "x", "--reason", "y")
+    assert json.loads(result.stdout)["phone"] == "9500123456"
+    assert json.loads((data_dir / "audit.jsonl").read_text())["ticket"] == number
+
+
+@pytest.mark.parametrize("text", ["12", "204103275", "௨௦௪௧௦௩௨௭௪", "abc", "-", ""])
+@pytest.mark.usefixtures("number")
+def test_show_refuses_what_is_no_ticket_number(text: str) -> None:
+    assert "is not a ticket number" in refused("show", "--", text)
+
+
+@pytest.mark.usefixtures("number")
+def test_show_says_when_there_is_no_such_ticket() -> None:
+    assert "There is no ticket 204103274" in refused("show", "204103274")
+
+
+def test_replay_and_check_say_what_they_found(data_dir: Path, call: Call, water: Complaint) -> None:
+    store = TicketStore.open(f"sqlite:///{data_dir / 'kural.db'}", data_dir=data_dir)
+    ledger = CallLedger.open(store, call)
+    ledger.note([water], Intent.COMPLAINT)
+    assert ledger._journal is not None
+    ledger._journal.close()  # the process is gone
+    store.close()
+    assert json.loads(run("check", "--json").stdout)["waiting"] == 1
+    assert json.loads(run("replay", "--json").stdout)["partial"] == 1
+    again = run("replay")
+    assert (again.exit_code, again.stdout[:20]) == (0, "0 journals replayed ")
+    checked = run("check")
+    assert checked.exit_code == 0
+    assert checked.stdout.startswith("1 tickets in the database, 0 unreadable; 1 journals")
+
+
+def test_check_exits_1_and_names_what_is_missing(number: str, data_dir: Path) -> None:
+    store = TicketStore.open(f"sqlite:///{data_dir / 'kural.db'}", data_dir=data_dir)
+    with store.database.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM ticket")
+    store.close()
+    result = run("check")
+    assert result.exit_code == 1
+    assert number in result.stderr
+    assert run("check", "--json").exit_code == 1
+
+
+def test_replay_exits_1_when_a_journal_is_damaged(data_dir: Path) -> None:
+    (data_dir / "journal").mkdir(parents=True)
+    (data_dir / "journal" / "x.jsonl").write_bytes(b"nonsense\n")
+    result = run("replay")
+    assert result.exit_code == 1
+    assert "x.jsonl is damaged at line 1" in result.stderr
+
+
+def test_only_what_exists_is_listed() -> None:
+    assert sorted(command.commands) == ["check", "export", "replay", "show"]
