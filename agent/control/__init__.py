@@ -1,0 +1,1 @@
+"""A worker seen from outside: the ears and the voice beside it, health, load and drain."""

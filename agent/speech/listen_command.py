@@ -1,0 +1,65 @@
+"""``kural listen``: recordings to words, one JSON line a file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent import settings as settings_module
+from agent.errors import UnreadableInput
+from agent.speech.audio import read_audio
+from agent.speech.ears_command import load_ears
+from agent.speech.engine import SAMPLE_RATE, Ears
+
+
+@click.command()
+@click.argument("wav", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--explain", is_flag=True, help="Add what the guards saw in each segment.")
+@click.option("--model", type=click.Path(path_type=Path), help="Folder of another speech model.")
+@click.pass_context
+def command(
+    context: click.Context, wav: tuple[Path, ...], explain: bool, model: Path | None
+) -> None:
+    """Write down what is said in each recording WAV (any sound file will do).
+
+    Prints one JSON object a line. A file that cannot be read gets one sentence on standard error;
+    the others are still printed, and the exit code is 2.
+    """
+    speech = settings_module.load().speech
+    ears = load_ears(speech.model_copy(update={"model": model} if model else {}))
+    failed = False
+    for path in wav:
+        try:
+            line = listen(ears, path, explain=explain)
+        except UnreadableInput as exc:
+            click.echo(f"kural: {exc}", err=True)
+            failed = True
+        else:
+            click.echo(json.dumps(line, ensure_ascii=False))
+    if failed:
+        context.exit(2)
+
+
+def listen(ears: Ears, path: Path, *, explain: bool = False) -> dict[str, Any]:
+    """What is said in the recording, as the JSON object of ``kural listen``.
+
+    Raises:
+        UnreadableInput: the file is no sound we can read.
+    """
+    clip = read_audio(path, sample_rate=SAMPLE_RATE)
+    transcript = ears.transcribe(clip.samples)
+    line: dict[str, Any] = {
+        "file": str(path).encode("utf-8", "replace").decode("utf-8"),
+        "text": transcript.text,
+        "confidence": transcript.confidence,
+        "language": transcript.language,
+        "timings": {"audio_s": round(clip.duration_s, 3), **transcript.timings},
+        "dropped": [asdict(dropped) for dropped in transcript.dropped],
+    }
+    if explain:
+        line["segments"] = [asdict(segment) for segment in transcript.segments]
+    return line

@@ -1,0 +1,44 @@
+"""Voice activity detection: the one set of thresholds the session and the recogniser share.
+
+LiveKit's bundled native Silero is used. Measured on two shared CPU cores, 1,875 windows of 32 ms
+(2026-11): 0.14 ms CPU a window and 10 MB beyond livekit.agents itself; the plugin
+livekit-plugins-silero runs the same network on onnxruntime: 0.40 ms and 49 MB.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from livekit.agents.vad import VAD
+
+WINDOW_S = 0.032
+"""Seconds of one reading: 512 samples at 16 kHz, the window Silero was trained on."""
+SPEECH_ABOVE = 0.5
+"""Probability from which a window is speech."""
+SILENT_BELOW = 0.35
+"""Probability under which speech has stopped; between the two it goes on."""
+PREFIX_PADDING_S = 0.3
+"""Sound kept from before the detector fires: soft onsets."""
+MIN_SPEECH_S = 0.064
+"""Shorter bursts are clicks; the shortest answers ("ஆம்") have 0.2 s."""
+
+
+def load_vad(*, min_silence_s: float = 0.35) -> VAD:
+    """A detector that makes one independent stream per listener.
+
+    May be made before a call starts and shared by all calls of a process; the network itself is
+    loaded once a process.
+
+    Args:
+        min_silence_s: silence after which speech has ended.
+    """
+    from livekit.agents import inference
+
+    return inference.VAD(
+        min_speech_duration=MIN_SPEECH_S,
+        min_silence_duration=min_silence_s,
+        prefix_padding_duration=PREFIX_PADDING_S,
+        activation_threshold=SPEECH_ABOVE,
+        deactivation_threshold=SILENT_BELOW,
+    )
