@@ -1,0 +1,112 @@
+"""Numbers to the words that are spoken: integers, digit strings, tickets, phones.
+
+Formal standard forms, because every Tamil dialect understands them and the embedded voice reads
+them cleanly; :mod:`agent.tamil.numbers` reads them back, which a test holds for every value.
+"""
+
+from __future__ import annotations
+
+LARGEST = 9_999_999
+"""Ninety-nine lakh and so on: the largest number that is spelled."""
+
+_DIGITS = "பூஜ்ஜியம் ஒன்று இரண்டு மூன்று நான்கு ஐந்து ஆறு ஏழு எட்டு ஒன்பது".split()
+_TEENS = (
+    "பத்து பதினொன்று பன்னிரண்டு பதிமூன்று பதினான்கு பதினைந்து பதினாறு பதினேழு பதினெட்டு பத்தொன்பது"
+).split()
+_TENS = "_ _ இருபது முப்பது நாற்பது ஐம்பது அறுபது எழுபது எண்பது தொண்ணூறு".split()
+_TENS_OPEN = ("_ _ இருபத்தி முப்பத்தி நாற்பத்தி ஐம்பத்தி அறுபத்தி எழுபத்தி எண்பத்தி தொண்ணூற்றி").split()
+_HUNDREDS = "_ நூறு இருநூறு முந்நூறு நானூறு ஐநூறு அறுநூறு எழுநூறு எண்ணூறு தொள்ளாயிரம்".split()
+_HUNDREDS_OPEN = (
+    "_ நூற்றி இருநூற்றி முந்நூற்றி நானூற்றி ஐநூற்றி அறுநூற்றி எழுநூற்றி எண்ணூற்றி தொள்ளாயிரத்தி"
+).split()
+_THOUSANDS = (
+    "_ ஆயிரம் இரண்டாயிரம் மூவாயிரம் நான்காயிரம் ஐயாயிரம் ஆறாயிரம் ஏழாயிரம் எட்டாயிரம்"
+    " ஒன்பதாயிரம் பத்தாயிரம் பதினோராயிரம் பன்னிரண்டாயிரம் பதிமூன்றாயிரம் பதினான்காயிரம்"
+    " பதினைந்தாயிரம் பதினாறாயிரம் பதினேழாயிரம் பதினெட்டாயிரம் பத்தொன்பதாயிரம்"
+).split()
+_TEN_THOUSANDS = (
+    "_ _ இருபதாயிரம் முப்பதாயிரம் நாற்பதாயிரம் ஐம்பதாயிரம் அறுபதாயிரம் எழுபதாயிரம் எண்பதாயிரம் தொண்ணூறாயிரம்"
+).split()
+
+
+def spell_number(number: int) -> str:
+    """Return a whole number in words.
+
+    Args:
+        number: 0 to :data:`LARGEST`.
+
+    Raises:
+        ValueError: when the number is outside that range.
+    """
+    if not 0 <= number <= LARGEST:
+        raise ValueError("only 0 to 9,999,999 can be spelled")
+    if number < 10:
+        return _DIGITS[number]
+    lakhs, rest = divmod(number, 100_000)
+    thousands, rest = divmod(rest, 1_000)
+    parts = []
+    if lakhs:
+        lead = "ஒரு" if lakhs == 1 else _below_hundred(lakhs)
+        parts.append(f"{lead} {'லட்சத்தி' if thousands or rest else 'லட்சம்'}")
+    if thousands:
+        parts.append(_thousands(thousands, more=bool(rest)))
+    if rest:
+        parts.append(_below_thousand(rest))
+    return " ".join(parts)
+
+
+def _below_hundred(number: int) -> str:
+    if number < 10:
+        return _DIGITS[number]
+    if number < 20:
+        return _TEENS[number - 10]
+    tens, unit = divmod(number, 10)
+    return f"{_TENS_OPEN[tens]} {_DIGITS[unit]}" if unit else _TENS[tens]
+
+
+def _below_thousand(number: int) -> str:
+    hundreds, rest = divmod(number, 100)
+    if not hundreds:
+        return _below_hundred(rest)
+    return f"{_HUNDREDS_OPEN[hundreds]} {_below_hundred(rest)}" if rest else _HUNDREDS[hundreds]
+
+
+def _thousands(number: int, *, more: bool) -> str:
+    if number < 20:
+        word = _THOUSANDS[number]
+    elif number % 10 == 0:
+        word = _TEN_THOUSANDS[number // 10]
+    else:
+        unit = "ஓராயிரம்" if number % 10 == 1 else _THOUSANDS[number % 10]
+        word = f"{_TENS_OPEN[number // 10]} {unit}"
+    return word.removesuffix("ம்") + "த்தி" if more else word
+
+
+def spell_digits(digits: str, group: int = 3) -> str:
+    """Return digit words, a comma after each group, so that a voice pauses there.
+
+    Args:
+        digits: characters 0-9 only.
+        group: digits between two commas, counted from the left.
+
+    Raises:
+        ValueError: when something else than a digit is in it or ``group`` is below one.
+    """
+    if group < 1 or not all(char in "0123456789" for char in digits):
+        raise ValueError("only digits in groups of one or more can be spelled")
+    groups = [digits[at : at + group] for at in range(0, len(digits), group)]
+    return ", ".join(" ".join(_DIGITS[int(char)] for char in part) for part in groups)
+
+
+def spell_ticket(number: str) -> str:
+    """Return a ticket number in words, three and three: 204103274 as 204, 103, 274."""
+    return spell_digits(number, 3)
+
+
+def spell_phone(number: str) -> str:
+    """Return a phone number in words: a mobile as 4-2-2-2, a land line as 3-4-4, else in threes."""
+    if len(number) == 10:
+        return f"{spell_digits(number[:4], 4)}, {spell_digits(number[4:], 2)}"
+    if len(number) == 11:
+        return f"{spell_digits(number[:3], 3)}, {spell_digits(number[3:], 4)}"
+    return spell_digits(number, 3)

@@ -1,0 +1,1 @@
+"""Words to meaning: places, categories, intents and the values of every question, by rules."""

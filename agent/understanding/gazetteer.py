@@ -1,0 +1,288 @@
+"""The gazetteer: every name a caller may use for a place, indexed by sound.
+
+Built once from ``constituencies.csv``, ``localities.csv`` and ``districts.csv`` (about 0.2 s) and
+shared by all calls. It knows names, not sentences: :mod:`agent.understanding.mentions` finds them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from rapidfuzz import fuzz, process
+from rapidfuzz.distance import Levenshtein
+
+from agent.complaint import SeatCandidate
+from agent.tamil.sound import is_tamil, join_keys, sound_key
+from agent.tamil.words import split_texts
+from agent.understanding.tables import read_csv, read_toml
+
+_PARENTHESIS = re.compile(r"\s*\([^)]*\)")
+_CLOSE = 0.06
+"""Two spellings of one sound this near to what was heard both stay candidates."""
+_OTHER_SCRIPT = 0.92
+"""A Latin word that sounds like a Tamil name: sure of the sound, not of the letters."""
+_CONFIDENCE = {"high": 1.0, "medium": 0.8}
+_SEAT_CONFIDENCE = 0.95
+_SOUND_FROM = 5
+"""Shorter keys are never corrected: too many names are one letter apart."""
+_SOUND_CUTOFF = 0.8
+_SOUND_LEAST = 0.82
+"""Least mean of sound and spelling of a sound-alike."""
+_SOUND_MARGIN = 0.07
+"""How far a sound-alike must be ahead of the next place to be believed."""
+
+
+class Size(IntEnum):
+    """How large a place is; the smaller place decides over the larger."""
+
+    SMALL = 1
+    """Village or neighbourhood."""
+    TOWN = 2
+    TALUK = 3
+    """Headquarters town of a taluk."""
+    SEAT = 4
+    CITY = 5
+    """Reaches into several seats."""
+    ROAD = 6
+    """A long road through several seats."""
+    DISTRICT = 7
+    OUTSIDE = 8
+    """Not in Tamil Nadu."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One assembly constituency."""
+
+    number: int
+    name_en: str
+    name_ta: str
+    district_en: str
+    district_ta: str
+
+    def candidate(self, score: float, evidence: str) -> SeatCandidate:
+        """Return this seat as a candidate."""
+        return SeatCandidate(
+            self.number, self.name_en, self.name_ta, self.district_en, self.district_ta,
+            round(score, 3), evidence,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One place of the tables."""
+
+    name_en: str
+    """``locality_en`` or the seat's or district's name, qualifier included."""
+    name_ta: str
+    """Without the qualifier in brackets, as it is spoken."""
+    size: Size
+    seats: tuple[tuple[int, float], ...]
+    """Seat numbers with how sure the table is of each."""
+    source: str
+    """Which table and how sure, for the evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An entry that a stretch of words may name."""
+
+    entry: Entry
+    likeness: float
+    """0..1, of the letters."""
+    sounds: bool = False
+    """Found by sound distance only, not by its key."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    letters: str
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class NameLists:
+    """Names that need care (``places.toml``), as sound keys."""
+
+    ordinary: frozenset[str] = field(default_factory=frozenset)
+    generic: frozenset[str] = field(default_factory=frozenset)
+    common: frozenset[str] = field(default_factory=frozenset)
+
+
+class Gazetteer:
+    """All known places. Read-only after loading."""
+
+    def __init__(
+        self, seats: Iterable[Seat], names: Iterable[tuple[str, Entry]], lists: NameLists
+    ) -> None:
+        self.seats = {seat.number: seat for seat in seats}
+        self.lists = lists
+        self._by_key: dict[str, list[_Name]] = defaultdict(list)
+        for spelling, entry in names:
+            key = name_key(spelling)
+            name = _Name(letters(spelling), entry)
+            if key and name not in self._by_key[key]:
+                self._by_key[key].append(name)
+        self._long_keys = [key for key in self._by_key if len(key) >= _SOUND_FROM]
+
+    @classmethod
+    def load(cls) -> Gazetteer:
+        """Read the tables of the package."""
+        seats = [
+            Seat(int(r["number"]), r["name_en"], r["name_ta"], r["district_en"], r["district_ta"])
+            for r in read_csv("constituencies")
+        ]
+        names = [*_seat_names(), *_locality_names(), *_district_names(seats), *_outside_names()]
+        data = read_toml("places")
+        lists = NameLists(
+            *(frozenset(map(name_key, data[n])) for n in ("ordinary", "generic", "common"))
+        )
+        return cls(seats, names, lists)
+
+    def look_up(self, key: str, spoken: str) -> list[Hit]:
+        """Return the entries whose name sounds like ``key``, the best spellings only.
+
+        Args:
+            key: sound key of the words.
+            spoken: their letters (:func:`letters`), which decide between names of one sound.
+        """
+        names = self._by_key.get(key)
+        if not names:
+            return []
+        likeness: dict[int, Hit] = {}
+        for name in names:
+            value = _likeness(spoken, name)
+            known = likeness.get(id(name.entry))
+            if known is None or known.likeness < value:
+                likeness[id(name.entry)] = Hit(name.entry, value)
+        best = max(hit.likeness for hit in likeness.values())
+        margin = 0.0 if best == 1.0 else _CLOSE
+        return [hit for hit in likeness.values() if hit.likeness >= best - margin]
+
+    def sound_alikes(self, key: str, spoken: str) -> list[Hit]:
+        """Return the one place that ``key`` is a slip of, or nothing when that is not clear."""
+        if len(key) < _SOUND_FROM:
+            return []
+        near = process.extract(
+            key, self._long_keys, scorer=Levenshtein.normalized_similarity,
+            score_cutoff=_SOUND_CUTOFF, limit=4,
+        )  # fmt: skip
+        ranked = sorted(((self._sound_score(k, spoken, v), k) for k, v, _ in near), reverse=True)
+        if not ranked or (len(ranked) > 1 and ranked[0][0] - ranked[1][0] < _SOUND_MARGIN):
+            return []
+        score, best = ranked[0]
+        if score < _SOUND_LEAST:
+            return []
+        return [Hit(h.entry, score * 0.85, sounds=True) for h in self.look_up(best, spoken)]
+
+    def _sound_score(self, key: str, spoken: str, similarity: float) -> float:
+        spelling = max(_likeness(spoken, name) for name in self._by_key[key])
+        return (similarity + spelling) / 2
+
+    def same_name(self, entry: Entry) -> str:
+        """Return the name without its qualifier: Gudalur (Nilgiris) > Gudalur."""
+        return _PARENTHESIS.sub("", entry.name_en)
+
+    def __len__(self) -> int:
+        """Number of distinct sounds known."""
+        return len(self._by_key)
+
+
+def name_key(name: str) -> str:
+    """Return the sound key of a whole name."""
+    return join_keys([sound_key(text) for text in split_texts(name)])
+
+
+def letters(name: str) -> str:
+    """Return the letters of a name without spaces and dots, lower case."""
+    return "".join(split_texts(name))
+
+
+def _likeness(spoken: str, name: _Name) -> float:
+    """Return how much the letters agree, 0..1.
+
+    A Tamil word that sounds like an English spelling is measured against the Tamil name: கிழக்கு
+    sounds like *Killai*, but is nothing like கிள்ளை.
+    """
+    written = name.letters
+    if spoken == written:
+        return 1.0
+    if is_tamil(spoken) and not is_tamil(written):
+        written = letters(name.entry.name_ta)
+    elif is_tamil(written) and not is_tamil(spoken):
+        return _OTHER_SCRIPT
+    return fuzz.ratio(spoken, written) / 100
+
+
+def _spellings(*names: str) -> Iterator[str]:
+    for name in names:
+        if not name:
+            continue
+        yield name
+        bare = _PARENTHESIS.sub("", name)
+        if bare != name:
+            yield bare
+        if bare.startswith("ஸ்ரீ"):
+            yield "திரு" + bare.removeprefix("ஸ்ரீ")
+            yield "சீ" + bare.removeprefix("ஸ்ரீ")
+
+
+def _seat_names() -> Iterator[tuple[str, Entry]]:
+    for row in read_csv("constituencies"):
+        seats = ((int(row["number"]), _SEAT_CONFIDENCE),)
+        entry = Entry(row["name_en"], row["name_ta"], Size.SEAT, seats, f"seat:{row['name_en']}")
+        aliases = row["aliases_en"].split("|") + row["aliases_ta"].split("|")
+        # "சேலம் (மேற்கு)": a part of a city, whose bare name is the whole city.
+        spellings = [row["name_en"], row["name_ta"], *aliases]
+        for name in filter(None, spellings):
+            yield name.replace("(", " ").replace(")", " "), entry
+
+
+def _locality_names() -> Iterator[tuple[str, Entry]]:
+    rows: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for row in read_csv("localities"):
+        rows[row["locality_en"]].append(row)
+    districts = {row["district_en"] for row in read_csv("districts")}
+    aliases: dict[str, list[str]] = defaultdict(list)
+    for row in read_csv("place_aliases"):
+        aliases[row["locality_en"]] += [row["alias_en"], row["alias_ta"]]
+    for name, group in rows.items():
+        first = group[0]
+        seats = tuple((int(r["constituency_no"]), _CONFIDENCE[r["confidence"]]) for r in group)
+        entry = Entry(
+            name,
+            _PARENTHESIS.sub("", first["locality_ta"]),
+            _size(first["kind"], len(seats), name in districts),
+            seats,
+            f"locality:{name}:{first['confidence']}",
+        )
+        for spelling in _spellings(name, first["locality_ta"], *aliases[name]):
+            yield spelling, entry
+
+
+def _size(kind: str, seats: int, district_town: bool) -> Size:
+    if kind == "road":
+        return Size.ROAD
+    if seats > 1 and (district_town or (kind == "town" and seats > 2)):
+        return Size.CITY
+    return {"taluk": Size.TALUK, "town": Size.TOWN}.get(kind, Size.SMALL)
+
+
+def _district_names(seats: list[Seat]) -> Iterator[tuple[str, Entry]]:
+    for row in read_csv("districts"):
+        name = row["district_en"]
+        inside = [(seat.number, 0.6) for seat in seats if seat.district_en == name]
+        inside += [(int(n), 0.5) for n in row["also_seats"].split("|") if n]
+        entry = Entry(name, row["district_ta"], Size.DISTRICT, tuple(inside), f"district:{name}")
+        aliases = row["aliases_en"].split("|") + row["aliases_ta"].split("|")
+        for spelling in _spellings(name, row["district_ta"], *aliases):
+            yield spelling, entry
+
+
+def _outside_names() -> Iterator[tuple[str, Entry]]:
+    for name in read_toml("places")["outside"]:
+        yield name, Entry(name, name, Size.OUTSIDE, (), "outside Tamil Nadu")

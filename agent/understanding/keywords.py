@@ -1,0 +1,160 @@
+"""What a complaint is about, by word tables: always available, never waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+
+from agent.complaint import Category, Priority
+from agent.tamil.words import Word, masked
+from agent.understanding.patterns import Match, PatternBook
+from agent.understanding.tables import read_csv, read_toml
+
+_WEIGHTS = {
+    "decisive": 24.0,
+    "sure": 8.0,
+    "strong": 5.0,
+    "normal": 3.0,
+    "weak": 1.0,
+    "against": -6.0,
+}
+_CSV_WEIGHT = 2.0
+_SECOND = 5.0
+"""A second complaint in the same turn must at least name its trouble (weight "strong")."""
+_FADING = 0.5
+"""Each further match of a category counts half: saying a word twice proves little."""
+_SURE = 8.0
+
+Label = tuple[Category, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One category and how clearly it was said."""
+
+    category: Category
+    score: float
+    """Sum of weights, larger is clearer; above 5 the trouble was named."""
+    evidence: str
+    """The heaviest pattern found."""
+    at: int
+    """Index of the word where it begins."""
+
+    @property
+    def confidence(self) -> float:
+        """0..1."""
+        return min(1.0, self.score / _SURE)
+
+
+@cache
+def _priorities() -> Mapping[Category, Priority]:
+    return {
+        Category(row["code"]): Priority(row["priority_default"]) for row in read_csv("categories")
+    }
+
+
+def default_priority(category: Category) -> Priority:
+    """Return how urgent the office treats this kind of trouble (``categories.csv``)."""
+    return _priorities()[category]
+
+
+class Keywords:
+    """Finds categories in words. Shared by all calls."""
+
+    def __init__(self, book: PatternBook[Label], frames: PatternBook[str]) -> None:
+        self._book = book
+        self._frames = frames
+
+    @classmethod
+    def load(cls) -> Keywords:
+        """Build the index from ``stems.toml`` and the keywords of ``categories.csv``."""
+        data = read_toml("intents")
+        frames = PatternBook((kind, p) for kind in ("more", "where") for p in data[kind]["words"])
+        return cls(PatternBook(_rows()), frames)
+
+    def categories(
+        self, words: Sequence[Word], number_ends: Mapping[int, int]
+    ) -> tuple[Scored, ...]:
+        """Return the complaint's category first, then others told beside it.
+
+        A second one counts only when the caller sets it apart ("அப்பறம் கொசுவும் ஜாஸ்தி") or
+        joins two with -உம் ("தண்ணியும் வரல, ரோடும் சரியில்ல").
+        """
+        frames = self._frames.find(words)
+        words = masked(
+            words, {i for m in frames if m.label == "where" for i in range(m.start, m.end)}
+        )
+        matches = self._book.find(words, number_ends)
+        ranked = _rank(matches)
+        if not ranked:
+            return ()
+        best = ranked[0]
+        clauses = _clauses(words, frames)
+        others = [s for clause in clauses for s in _rank(_inside(matches, clause))[:1]]
+        both = [s for s in ranked if s.score >= _SECOND and _joined_with_um(words, s.at)]
+        wanted = {best.category: best}
+        for scored in others if len(clauses) > 1 else ():
+            if scored.score >= _SECOND:
+                wanted.setdefault(scored.category, scored)
+        if len(both) > 1:
+            wanted |= {s.category: s for s in both if s.category not in wanted}
+        wanted.pop(Category.OTHER, None) if len(wanted) > 1 else None
+        ordered = sorted(wanted.values(), key=lambda s: s.at) if len(wanted) > 1 else [best]
+        return tuple(ordered)
+
+
+def _clauses(words: Sequence[Word], frames: Iterable[Match[str]]) -> list[range]:
+    cuts = [m.start for m in frames if m.label == "more" and m.start > 0]
+    return [range(a, b) for a, b in pairwise([0, *cuts, len(words)]) if b > a]
+
+
+def _rows() -> Iterator[tuple[Label, str]]:
+    for code, groups in read_toml("stems").items():
+        for group, patterns in groups.items():
+            for pattern in patterns:
+                yield (Category(code), _WEIGHTS[group]), pattern
+    for row in read_csv("categories"):
+        category = Category(row["code"])
+        if category in (Category.EMERGENCY, Category.OTHER):
+            # Danger has a table with conditions (emergency.toml); "உதவி வேணும்" only opens a call.
+            continue
+        for column in ("keywords_ta", "keywords_en"):
+            for pattern in filter(None, row[column].split("|")):
+                yield (category, _CSV_WEIGHT), pattern
+
+
+def _inside(matches: Iterable[Match[Label]], clause: range) -> list[Match[Label]]:
+    return [m for m in matches if m.start in clause and m.end <= clause.stop]
+
+
+def _rank(matches: Iterable[Match[Label]]) -> list[Scored]:
+    by_category: dict[Category, list[Match[Label]]] = {}
+    for match in matches:
+        by_category.setdefault(match.label[0], []).append(match)
+    scored = [_score(category, found) for category, found in by_category.items()]
+    return sorted((s for s in scored if s.score > 0), key=lambda s: (-s.score, s.at))
+
+
+def _score(category: Category, matches: list[Match[Label]]) -> Scored:
+    """Heaviest first; what overlaps a heavier match adds nothing."""
+    ordered = sorted(matches, key=lambda m: (-m.label[1], m.start - m.end))
+    taken: set[int] = set()
+    against: set[int] = set()
+    total, share = 0.0, 1.0
+    for match in ordered:
+        span = set(range(match.start, match.end))
+        weight = match.label[1]
+        if weight < 0:
+            total += weight if not against & span else 0.0
+            against |= span
+        elif not taken & span:
+            total += weight * share
+            share = _FADING
+            taken |= span
+    return Scored(category, total, ordered[0].source, min(m.start for m in matches))
+
+
+def _joined_with_um(words: Sequence[Word], at: int) -> bool:
+    return any(word.text.endswith("ும்") for word in words[at : at + 2])

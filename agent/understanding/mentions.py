@@ -1,0 +1,269 @@
+"""Finds the places named in an utterance, and the part each plays in it.
+
+"நத்தம் பக்கம் கோபால்பட்டி" names two: Natham points, Gopalpatti is meant. "தேனி கூடலூர் இல்ல"
+names one that is not meant. What they add up to is decided in :mod:`agent.understanding.places`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from agent.tamil.endings import stems
+from agent.tamil.sound import join_keys, sound_key
+from agent.tamil.words import Word
+from agent.understanding.gazetteer import Entry, Gazetteer, Hit, Size
+from agent.understanding.tables import read_toml
+
+_WINDOW = 5
+"""Longest name, in words."""
+_SHORTEST_KEY = 3
+_STORY_NAME = 0.93
+"""The same for names of several words."""
+_STORY_LIKENESS = 0.84
+"""In a story, a word must be spelled this much like the name: most words are not places."""
+_ASKED_LIKENESS = 0.72
+_CERTAIN = 0.95
+"""A name with a filler or pointer word in it ("மன்னை பக்கம்" is not Manapakkam) must be spelled so."""
+_LONGER = 0.03
+"""What each further word of a name is worth when two readings compete."""
+_SOUND_STEMS = 4
+
+
+class Role(Enum):
+    """What a mention does in the sentence."""
+
+    PLACE = auto()
+    POINTER = auto()
+    """"X பக்கம்": near X, in the taluk of X."""
+    DISTRICT = auto()
+    SEAT = auto()
+    """"X தொகுதி": the constituency itself was named."""
+    DENIED = auto()
+    """"X இல்ல": not X."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One place named."""
+
+    start: int
+    """Index of its first word."""
+    end: int
+    """Index after its last word (role words not included)."""
+    hits: tuple[Hit, ...]
+    role: Role
+
+    @property
+    def size(self) -> Size:
+        """Size of the smallest entry it may name; a district word makes it a district."""
+        return min(hit.entry.size for hit in self.hits)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What it may name."""
+        return tuple(hit.entry for hit in self.hits)
+
+
+class MentionFinder:
+    """Finds mentions in words. Shared by all calls."""
+
+    def __init__(self, gazetteer: Gazetteer) -> None:
+        self._gazetteer = gazetteer
+        data = read_toml("places")
+        self._roles = {
+            word: role
+            for role, name in (
+                (Role.POINTER, "pointer"),
+                (Role.DISTRICT, "district"),
+                (Role.SEAT, "seat"),
+                (Role.DENIED, "negation"),
+            )
+            for word in data[name]
+        }
+        self._filler = frozenset(data["filler"]) | frozenset(self._roles)
+
+    def find(self, words: Sequence[Word], *, asked: bool) -> tuple[Mention, ...]:
+        """Return every place named, in order.
+
+        Args:
+            words: the utterance.
+            asked: whether a place was asked for; then ordinary words count as names too, and a
+                slip of the recogniser is forgiven when only one place sounds like it.
+        """
+        keys = [_stem_keys(word) for word in words]
+        found = self._scan(words, keys, asked=asked)
+        if not asked:
+            return self._without_ordinary(words, found)
+        if not found:
+            found = self._sound_alikes(words, keys)
+        return self._without_generic(words, found)
+
+    def is_filler(self, word: Word) -> bool:
+        """Tell whether the word is said around places but names none."""
+        return word.text in self._filler
+
+    def _scan(
+        self, words: Sequence[Word], keys: Sequence[list[tuple[str, str]]], *, asked: bool
+    ) -> list[Mention]:
+        found: list[Mention] = []
+        at = 0
+        while at < len(words):
+            mention = self._at(words, keys, at, asked=asked)
+            if mention is not None:
+                found.append(mention)
+            at = mention.end if mention is not None else at + 1
+        return _denied_together(words, found)
+
+    def _at(
+        self, words: Sequence[Word], keys: Sequence[list[tuple[str, str]]], at: int, *, asked: bool
+    ) -> Mention | None:
+        """Return the best name that begins at this word: well spelled, then long."""
+        best: tuple[float, int, list[Hit]] | None = None
+        for size in range(min(_WINDOW, len(words) - at), 0, -1):
+            for hits in self._readings(words, keys, at, size, asked=asked):
+                worth = max(hit.likeness for hit in hits) + _LONGER * size
+                if best is None or worth > best[0]:
+                    best = (worth, at + size, hits)
+                elif worth == best[0] and best[1] == at + size:
+                    # ஆழ்வார்திருநகரில் is a form of two names: both stay open.
+                    best = (worth, best[1], list(dict.fromkeys([*best[2], *hits])))
+        return None if best is None else self._mention(words, at, best[1], best[2])
+
+    def _readings(
+        self,
+        words: Sequence[Word],
+        keys: Sequence[list[tuple[str, str]]],
+        at: int,
+        size: int,
+        *,
+        asked: bool,
+    ) -> Iterator[list[Hit]]:
+        """Yield what ``size`` words from here may name, for each stem of the last one."""
+        last = at + size - 1
+        gaps = {word.gap for word in words[at + 1 : last + 1]} - {""}
+        if "." in gaps:
+            return
+        least = _ASKED_LIKENESS if asked else _STORY_LIKENESS
+        if size > 1 and not asked:
+            least = _STORY_NAME
+        if size > 1 and any(self.is_filler(word) for word in words[at : last + 1]):
+            least = _CERTAIN
+        if gaps:
+            # Across a comma only a name known as a whole ("சேலம், ஆத்தூர்") is one name.
+            least = 1.0
+        before = [word.key for word in words[at:last]]
+        text = "".join(word.text for word in words[at:last])
+        for key, stem in keys[last]:
+            whole = join_keys([*before, key])
+            if len(whole) < _SHORTEST_KEY:
+                continue
+            hits = self._gazetteer.look_up(whole, text + stem)
+            hits = [hit for hit in hits if hit.likeness >= least]
+            if hits:
+                yield hits
+
+    def _mention(self, words: Sequence[Word], start: int, end: int, hits: Sequence[Hit]) -> Mention:
+        role = self._role(words, end)
+        if role is Role.DISTRICT:
+            hits = [hit for hit in hits if hit.entry.size is Size.DISTRICT] or hits
+        elif role is Role.SEAT:
+            hits = [hit for hit in hits if hit.entry.size is Size.SEAT] or hits
+        elif any(hit.entry.size is not Size.DISTRICT for hit in hits):
+            hits = [hit for hit in hits if hit.entry.size is not Size.DISTRICT]
+        return Mention(start, end, tuple(hits), role)
+
+    def _role(self, words: Sequence[Word], end: int) -> Role:
+        if end >= len(words) or words[end].gap == ".":
+            return Role.PLACE
+        return self._roles.get(words[end].text, Role.PLACE)
+
+    def _without_ordinary(self, words: Sequence[Word], found: list[Mention]) -> tuple[Mention, ...]:
+        lists = self._gazetteer.lists
+        risky = lists.ordinary | lists.generic
+        safe = [m for m in found if not self._named(words, m) & risky]
+        return tuple(
+            m
+            for m in found
+            if m in safe or any(_same_district(self._gazetteer, m, s) for s in safe)
+        )
+
+    def _without_generic(self, words: Sequence[Word], found: list[Mention]) -> tuple[Mention, ...]:
+        generic = self._gazetteer.lists.generic
+        safe = [m for m in found if not self._named(words, m) & generic]
+        content = sum(not self.is_filler(word) for word in words)
+        return tuple(
+            m
+            for m in found
+            if m in safe
+            or content <= m.end - m.start
+            or any(_same_district(self._gazetteer, m, s) for s in safe)
+        )
+
+    def _named(self, words: Sequence[Word], mention: Mention) -> set[str]:
+        """Return the keys the mention may have been found by."""
+        spoken = words[mention.start : mention.end]
+        before = [word.key for word in spoken[:-1]]
+        return {join_keys([*before, key]) for key, _ in _stem_keys(spoken[-1])}
+
+    def _sound_alikes(
+        self, words: Sequence[Word], keys: Sequence[list[tuple[str, str]]]
+    ) -> list[Mention]:
+        found: list[Mention] = []
+        at = 0
+        while at < len(words):
+            mention = None if self.is_filler(words[at]) else self._sound_alike(words, keys, at)
+            if mention is not None:
+                found.append(mention)
+            at = mention.end if mention is not None else at + 1
+        return found
+
+    def _sound_alike(
+        self, words: Sequence[Word], keys: Sequence[list[tuple[str, str]]], at: int
+    ) -> Mention | None:
+        for size in (2, 1):
+            last = at + size - 1
+            if last >= len(words) or any(w.gap for w in words[at + 1 : last + 1]):
+                continue
+            if any(self.is_filler(word) for word in words[at : last + 1]):
+                continue
+            before = [word.key for word in words[at:last]]
+            text = "".join(word.text for word in words[at:last])
+            hits = [
+                hit
+                for key, stem in keys[last][:_SOUND_STEMS]
+                for hit in self._gazetteer.sound_alikes(join_keys([*before, key]), text + stem)
+            ]
+            if hits:
+                best = max(hit.likeness for hit in hits)
+                clear = [hit for hit in hits if hit.likeness >= best - 1e-9]
+                return self._mention(words, at, last + 1, clear)
+        return None
+
+
+def _denied_together(words: Sequence[Word], found: list[Mention]) -> list[Mention]:
+    """Deny both words of "தேனி கூடலூர் இல்ல": the larger only says which one."""
+    result = list(found)
+    for at in range(1, len(found)):
+        before, after = found[at - 1], found[at]
+        together = before.end == after.start and not words[after.start].gap
+        larger = before.size > Size.TOWN and before.role is Role.PLACE
+        if after.role is Role.DENIED and together and larger:
+            result[at - 1] = replace(before, role=Role.DENIED)
+    return result
+
+
+def _stem_keys(word: Word) -> list[tuple[str, str]]:
+    """Return the sound keys of the word's possible stems, each with its letters."""
+    seen: dict[str, str] = {}
+    for stem in stems(word.text):
+        seen.setdefault(word.key if stem == word.text else sound_key(stem), stem)
+    return list(seen.items())
+
+
+def _same_district(gazetteer: Gazetteer, one: Mention, other: Mention) -> bool:
+    def districts(mention: Mention) -> set[str]:
+        return {gazetteer.seats[n].district_en for e in mention.entries for n, _ in e.seats}
+
+    return bool(districts(one) & districts(other))

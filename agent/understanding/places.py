@@ -1,0 +1,296 @@
+"""From places named to the seat: candidates with scores, and the question that separates them.
+
+Rules (docs/language.md, "From a place mention to a seat"): the smaller place decides over the
+larger; "X பக்கம் Y" means Y; what is taken back does not count; places of one name stay open until
+the caller says the district. An ambiguous place is never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from agent.complaint import Place, SeatCandidate, Slot
+from agent.tamil.words import Word, spaced, split_words
+from agent.understanding.gazetteer import Gazetteer, Size
+from agent.understanding.mentions import Mention, MentionFinder, Role
+
+MAX_CANDIDATES = 6
+_POINTED = 0.5
+"""A pointer whose own village is unknown: the seat is only near."""
+_CONTRADICTED = 0.6
+_CONTEXT = frozenset({Role.POINTER, Role.DISTRICT})
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPlace:
+    """A place, and the words it was found in (which are no keywords of a complaint)."""
+
+    place: Place
+    used: frozenset[int]
+    """Indexes of the words that name it or point to it."""
+    starts: frozenset[int] = frozenset()
+    """Indexes of the words where a name begins."""
+
+
+class PlaceResolver:
+    """Resolves mentions to seats. Shared by all calls."""
+
+    def __init__(self, gazetteer: Gazetteer) -> None:
+        self._gazetteer = gazetteer
+        self._finder = MentionFinder(gazetteer)
+
+    @classmethod
+    def load(cls) -> PlaceResolver:
+        """Build the index from the tables."""
+        return cls(Gazetteer.load())
+
+    def in_story(self, text: str, words: Sequence[Word], after: int = 0) -> FoundPlace | None:
+        """Return the place a story names clearly, or None.
+
+        Args:
+            text: the utterance.
+            words: its words.
+            after: index of the word after the last correction ("இல்ல இல்ல"); what was named
+                before it was taken back when something is named after it.
+        """
+        mentions = self._finder.find(words, asked=False)
+        return self._resolve(text, words, _kept(mentions, after), None)
+
+    def asked(
+        self, text: str, words: Sequence[Word], known: Place | None = None, after: int = 0
+    ) -> FoundPlace | None:
+        """Return the place named in the answer to a question for one.
+
+        Args:
+            text: the utterance.
+            words: its words.
+            known: what earlier turns left open; its candidates narrow an ambiguous answer.
+            after: as for :meth:`in_story`.
+
+        Returns:
+            A place without candidates when words were said that no table knows; None when
+            nothing was named at all.
+        """
+        mentions = _kept(self._finder.find(words, asked=True), after)
+        if known is not None and len(known.candidates) > 1:
+            narrowed = self._narrow(words, mentions, known)
+            if narrowed is not None:
+                return narrowed
+        found = self._resolve(text, words, mentions, known)
+        return found or self._unknown(text, words)
+
+    # -- resolving ---------------------------------------------------------------------------
+
+    def _resolve(
+        self, text: str, words: Sequence[Word], mentions: Sequence[Mention], known: Place | None
+    ) -> FoundPlace | None:
+        meant = [m for m in mentions if m.role is not Role.DENIED]
+        if not meant:
+            return None
+        inside = [m for m in meant if m.size is not Size.OUTSIDE]
+        if not inside:
+            return self._outside(text, words, meant)
+        primary = self._primary(words, inside)
+        others = [m for m in inside if m is not primary]
+        others = [m for m in others if not self._is_common(words, m)]
+        candidates = self._fit(primary, others, mentions)
+        candidates = _within(candidates, self._known_seats(known))
+        spoken = spaced(text, tuple(words[inside[0].start : inside[-1].end]))
+        place = self._place(spoken, primary, candidates)
+        if (
+            primary.role is Role.POINTER
+            and len(candidates) == 1
+            and self._more_named(words, inside)
+        ):
+            place = replace(
+                place, candidates=tuple(_scaled(candidates, _POINTED)), question=Slot.AREA
+            )
+        return _found(place, mentions)
+
+    def _primary(self, words: Sequence[Word], mentions: Sequence[Mention]) -> Mention:
+        """Return the mention that decides: not a pointer, the smallest, the later of equals.
+
+        A colony name of every town (அண்ணா நகர்) gives way to a town beside it that has no such
+        row: the table does not know that colony, but the town decides the seat.
+        """
+        own = [m for m in mentions if m.role not in _CONTEXT] or list(mentions)
+        by_size = sorted(own, key=lambda m: (m.size, -m.start))
+        for at, mention in enumerate(by_size[:-1]):
+            if not self._is_common(words, mention):
+                return mention
+            if any(self._share_district(mention, other) for other in by_size[at + 1 :]):
+                return mention
+        return by_size[-1]
+
+    def _share_district(self, one: Mention, other: Mention) -> bool:
+        return bool(self._districts(one) & self._districts(other))
+
+    def _fit(
+        self, primary: Mention, others: Sequence[Mention], mentions: Sequence[Mention]
+    ) -> list[SeatCandidate]:
+        """Return the primary's candidates that agree with everything else that was named."""
+        candidates = self._candidates(primary)
+        for denied in (m for m in mentions if m.role is Role.DENIED):
+            candidates = self._excluding(candidates, denied, primary, mentions)
+        for other in others:
+            candidates = self._agreeing(candidates, other)
+        return candidates
+
+    def _agreeing(self, candidates: list[SeatCandidate], other: Mention) -> list[SeatCandidate]:
+        seats = {n for entry in other.entries for n, _ in entry.seats}
+        if not seats:
+            return candidates
+        districts = {self._gazetteer.seats[n].district_en for n in seats}
+        same_seat = [c for c in candidates if c.number in seats]
+        if same_seat:
+            return same_seat
+        same_district = [c for c in candidates if c.district_en in districts]
+        if same_district:
+            return same_district
+        # The two contradict each other: keep both, and let the question decide.
+        return [*candidates, *_scaled(self._candidates(other), _CONTRADICTED)]
+
+    def _excluding(
+        self,
+        candidates: list[SeatCandidate],
+        denied: Mention,
+        primary: Mention,
+        mentions: Sequence[Mention],
+    ) -> list[SeatCandidate]:
+        """Leave out "தேனி கூடலூர் இல்ல": the words just before a denied name tell which one is denied."""
+        numbers = {n for entry in denied.entries for n, _ in entry.seats}
+        shared = {c.number for c in candidates} & numbers
+        if shared and {c.number for c in self._candidates(primary)} <= numbers:
+            before = [m for m in mentions if m.end == denied.start and m is not primary]
+            where = {n for m in before for entry in m.entries for n, _ in entry.seats}
+            districts = {self._gazetteer.seats[n].district_en for n in where}
+            numbers = {c.number for c in candidates if c.district_en in districts}
+        return [c for c in candidates if c.number not in numbers] or candidates
+
+    def _candidates(self, mention: Mention) -> list[SeatCandidate]:
+        best: dict[int, SeatCandidate] = {}
+        for hit in mention.hits:
+            source = hit.entry.source + (":sounds like" if hit.sounds else "")
+            for number, sure in hit.entry.seats:
+                score = hit.likeness * sure
+                if number not in best or best[number].score < score:
+                    best[number] = self._gazetteer.seats[number].candidate(score, source)
+        return sorted(best.values(), key=lambda c: (-c.score, c.number))
+
+    def _is_common(self, words: Sequence[Word], mention: Mention) -> bool:
+        keys = "".join(word.key for word in words[mention.start : mention.end])
+        return any(keys.startswith(key) for key in self._gazetteer.lists.common)
+
+    def _more_named(self, words: Sequence[Word], mentions: Sequence[Mention]) -> bool:
+        covered = {i for m in mentions for i in range(m.start, m.end)}
+        return any(i not in covered and not self._finder.is_filler(w) for i, w in enumerate(words))
+
+    # -- what was open before ----------------------------------------------------------------
+
+    def _known_seats(self, known: Place | None) -> set[int]:
+        if known is None:
+            return set()
+        if known.candidates:
+            return {c.number for c in known.candidates}
+        hits = self._finder.find(split_words(known.spoken), asked=True) if known.locality_en else ()
+        return {n for m in hits for entry in m.entries for n, _ in entry.seats}
+
+    def _narrow(
+        self, words: Sequence[Word], mentions: Sequence[Mention], known: Place
+    ) -> FoundPlace | None:
+        """Return ``known`` with the candidates the answer leaves, when it answers the question."""
+        names = {c.district_en for c in known.candidates}
+        said = [m for m in mentions if m.role is not Role.DENIED]
+        wanted: set[str] = set()
+        for mention in said:
+            districts = self._districts(mention)
+            if len(districts & names) == 1 and (len(districts) == 1 or _is_district(mention)):
+                wanted |= districts & names
+        left = tuple(c for c in known.candidates if c.district_en in wanted)
+        if not wanted or len(names) < 2 or not left:
+            return None
+        entries = [e for m in said for e in m.entries if e.size < Size.CITY]
+        own = [e for e in entries if {n for n, _ in e.seats} & {c.number for c in left}]
+        place = replace(known, candidates=left, question=_question(left, one_name=True))
+        if own and known.locality_ta and any(e.name_ta != known.locality_ta for e in own):
+            return None  # a smaller place was named as well: resolve it on its own
+        named = self._entry_name(place, left)
+        return _found(replace(place, locality_en=named), mentions)
+
+    def _entry_name(self, place: Place, left: Sequence[SeatCandidate]) -> str | None:
+        sources = {c.evidence for c in left}
+        if len(sources) == 1:
+            parts = next(iter(sources)).split(":")
+            return parts[1] if len(parts) > 1 else place.locality_en
+        return place.locality_en
+
+    def _districts(self, mention: Mention) -> set[str]:
+        found: set[str] = set()
+        for entry in mention.entries:
+            if entry.size is Size.DISTRICT:
+                found.add(entry.name_en)
+            found |= {self._gazetteer.seats[n].district_en for n, _ in entry.seats}
+        return found
+
+    # -- building the answer -----------------------------------------------------------------
+
+    def _place(self, spoken: str, primary: Mention, candidates: Sequence[SeatCandidate]) -> Place:
+        numbers = {c.number for c in candidates}
+        entries = [e for e in primary.entries if {n for n, _ in e.seats} & numbers]
+        entries = entries or list(primary.entries)
+        # A locality names the place better than the seat that is called after it.
+        entries.sort(key=lambda e: (e.size is Size.SEAT, e.size))
+        names = {e.name_en for e in entries if e.size is not Size.SEAT} or {entries[0].name_en}
+        first = entries[0]
+        name = first.name_en if len(names) == 1 else self._gazetteer.same_name(first)
+        too_many = len(candidates) > MAX_CANDIDATES
+        kept = () if too_many else tuple(candidates)
+        question = Slot.AREA if too_many else _question(kept, one_name=len(names) == 1)
+        return Place(spoken, name, first.name_ta, kept, question)
+
+    def _outside(self, text: str, words: Sequence[Word], mentions: Sequence[Mention]) -> FoundPlace:
+        first = mentions[0]
+        spoken = spaced(text, tuple(words[first.start : first.end]))
+        place = Place(spoken, None, None)
+        return _found(place, mentions)
+
+    def _unknown(self, text: str, words: Sequence[Word]) -> FoundPlace | None:
+        own = [word for word in words if not self._finder.is_filler(word)]
+        if not own:
+            return None
+        first = words.index(own[0])
+        last = len(words) - words[::-1].index(own[-1])
+        return FoundPlace(Place(spaced(text, tuple(words[first:last])), None, None), frozenset())
+
+
+def _kept(mentions: Sequence[Mention], after: int) -> tuple[Mention, ...]:
+    later = tuple(m for m in mentions if m.start >= after)
+    return later or tuple(mentions)
+
+
+def _within(candidates: list[SeatCandidate], seats: set[int]) -> list[SeatCandidate]:
+    """Narrow by what was known before, unless that would leave nothing: then it was corrected."""
+    return [c for c in candidates if c.number in seats] or candidates
+
+
+def _scaled(candidates: Sequence[SeatCandidate], by: float) -> list[SeatCandidate]:
+    return [replace(c, score=round(c.score * by, 3)) for c in candidates]
+
+
+def _question(candidates: Sequence[SeatCandidate], *, one_name: bool) -> Slot | None:
+    """One place over several seats: which area. Several places of one name: which district."""
+    if len(candidates) < 2:
+        return None
+    if one_name or len({c.district_en for c in candidates}) == 1:
+        return Slot.AREA
+    return Slot.DISTRICT
+
+
+def _is_district(mention: Mention) -> bool:
+    return mention.role is Role.DISTRICT or mention.size is Size.DISTRICT
+
+
+def _found(place: Place, mentions: Sequence[Mention]) -> FoundPlace:
+    used = frozenset(i for m in mentions for i in range(m.start, m.end))
+    return FoundPlace(place, used, frozenset(m.start for m in mentions))

@@ -1,0 +1,259 @@
+"""One turn understood by rules: pure, offline, a few milliseconds.
+
+``Rules.understand(text, expecting, context) -> UnderstoodTurn`` reads an utterance in the light of
+the question that was open. Danger is looked for in every turn, whatever was asked; a story is read
+for everything it tells; an answer is read for what was asked, and for taking back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from agent.complaint import Answer, Category, Decision, Intent, Place, Slot, UnderstoodTurn
+from agent.tamil.normalize import clean
+from agent.tamil.words import split_words
+from agent.understanding.answers import Replies
+from agent.understanding.days import Days, Lasting
+from agent.understanding.hearing import CHECKING, DETAIL, PLACES, STORY, Heard, decision, hear
+from agent.understanding.keywords import Keywords
+from agent.understanding.landmarks import Landmarks
+from agent.understanding.names import Names
+from agent.understanding.phones import DigitReader, TicketCheck, as_phone, gather, nine_digits
+from agent.understanding.places import FoundPlace, PlaceResolver
+from agent.understanding.story import StoryReader
+
+_TICKET_DIGITS = 9
+_UNSAID = "..."
+"""Stands for words that are not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnContext:
+    """What earlier turns of the call left behind."""
+
+    place: Place | None = None
+    """Its open candidates narrow an ambiguous answer."""
+    categories: tuple[Category, ...] = ()
+    phone_digits: str = ""
+    """Digits of a number gathered so far."""
+
+
+class Rules:
+    """Understands turns by rules. Loaded once a process, shared by all calls, never changed."""
+
+    def __init__(
+        self, places: PlaceResolver, keywords: Keywords, valid_ticket: TicketCheck
+    ) -> None:
+        self._places = places
+        self._story = StoryReader(keywords)
+        self._valid_ticket = valid_ticket
+        self._replies = Replies()
+        self._days = Days()
+        self._digits = DigitReader()
+        self._names = Names()
+        self._landmarks = Landmarks()
+
+    @classmethod
+    def load(cls, valid_ticket: TicketCheck = nine_digits) -> Rules:
+        """Read the tables and build the indexes (under a second).
+
+        Args:
+            valid_ticket: tells whether nine digits are a ticket number (its check digit); the
+                default accepts any nine.
+        """
+        rules = cls(PlaceResolver.load(), Keywords.load(), valid_ticket)
+        rules.understand("ஒண்ணு")  # reads the number and ending tables now, not in a call
+        return rules
+
+    def understand(
+        self,
+        text: str,
+        expecting: Slot | None = None,
+        context: TurnContext | None = None,
+    ) -> UnderstoodTurn:
+        """Return what one utterance means.
+
+        Args:
+            text: the words as heard, in any form; never raises on odd text.
+            expecting: the question that was open, or None when none was.
+            context: what earlier turns left open.
+        """
+        said = clean(text)
+        words = split_words(said)
+        reply = self._replies.read(words, expecting)
+        if not words or (reply.answer is None and self._replies.is_noise(words)):
+            return UnderstoodTurn("", expecting)
+        context = context or TurnContext()
+        heard = hear(said, words, expecting, reply)
+        turn = UnderstoodTurn(
+            said,
+            expecting,
+            answer=reply.answer,
+            correction=reply.correction,
+            corrects=reply.corrects,
+        )
+        found = self._find_place(heard, context.place)
+        turn = self._story.tell(turn, heard, self._story.read(heard, found))
+        turn = self._with_place(turn, heard, found)
+        turn = self._with_numbers(turn, heard, context.phone_digits)
+        turn = self._with_details(turn, heard, found)
+        return _settled(turn, heard)
+
+    # -- the place ---------------------------------------------------------------------------
+
+    def _find_place(self, heard: Heard, known: Place | None) -> FoundPlace | None:
+        after = heard.reply.after
+        if heard.expecting in PLACES:
+            found = self._places.asked(heard.text, heard.words, known, after)
+            empty = found is None or not found.place.candidates
+            # "தெரியல" is no village.
+            return None if empty and heard.reply.answer is not None else found
+        if heard.expecting in CHECKING and heard.reply.corrects is Slot.PLACE:
+            return self._named_place(heard, after)
+        if heard.expecting in STORY or heard.expecting in CHECKING:
+            return self._places.in_story(heard.text, heard.words, after)
+        return None
+
+    @staticmethod
+    def _outside(found: FoundPlace) -> bool:
+        """Tell "நான் மும்பைல இருக்கேன்" apart: where the caller is, not where the trouble is."""
+        return not found.place.candidates and found.place.locality_en is None
+
+    def _named_place(self, heard: Heard, after: int) -> FoundPlace | None:
+        found = self._places.asked(heard.text, heard.words, None, after)
+        return found if found is not None and found.used else None
+
+    def _with_place(
+        self, turn: UnderstoodTurn, heard: Heard, found: FoundPlace | None
+    ) -> UnderstoodTurn:
+        if found is None or turn.intent is Intent.ABUSE:
+            return turn
+        checking = heard.expecting in CHECKING
+        if heard.expecting not in PLACES and self._outside(found):
+            return turn
+        if checking and heard.reply.answer is Answer.YES:
+            return turn
+        decisions = [
+            decision("place", str(c.number), c.evidence, c.score) for c in found.place.candidates
+        ]
+        corrects = turn.corrects
+        if checking and corrects is None and found.place.candidates:
+            corrects = Slot.PLACE
+        return replace(
+            turn,
+            place=found.place,
+            corrects=corrects,
+            decisions=(*turn.decisions, *decisions),
+        )
+
+    # -- numbers -----------------------------------------------------------------------------
+
+    def _with_numbers(self, turn: UnderstoodTurn, heard: Heard, before: str) -> UnderstoodTurn:
+        if heard.expecting in (Slot.PHONE, Slot.TICKET):
+            return self._asked_number(turn, heard, before)
+        runs = self._digits.runs(heard.words, heard.numbers)
+        phone = next((p for p in map(as_phone, runs) if p), None)
+        ticket = next((run for run in runs if self._is_ticket(run)), None)
+        same = heard.reply.same_number and heard.expecting in (
+            *STORY, *CHECKING, Slot.SAME_NUMBER,
+        )  # fmt: skip
+        corrects = turn.corrects
+        if heard.expecting in CHECKING and corrects is None and phone and not turn.answer:
+            corrects = Slot.PHONE
+        return replace(
+            turn,
+            phone=phone,
+            digits="".join(runs),
+            same_number=same,
+            ticket=ticket,
+            corrects=corrects,
+            decisions=(*turn.decisions, *_number_decisions(phone, ticket)),
+        )
+
+    def _asked_number(self, turn: UnderstoodTurn, heard: Heard, before: str) -> UnderstoodTurn:
+        """Return the turn with all digits gathered, checked as what was asked for."""
+        said = self._digits.read(heard.words, heard.numbers)
+        phone = ticket = None
+        if heard.expecting is Slot.TICKET:
+            digits = gather(before, said, _TICKET_DIGITS)
+            ticket = digits if self._is_ticket(digits) else None
+        else:
+            digits = gather(before, said)
+            phone = as_phone(digits)
+        return replace(
+            turn,
+            phone=phone,
+            digits=digits,
+            same_number=heard.reply.same_number and not said.digits,
+            ticket=ticket,
+            correction=turn.correction or said.restarted,
+            answer=None if phone or ticket else turn.answer,
+            decisions=(*turn.decisions, *_number_decisions(phone, ticket)),
+        )
+
+    def _is_ticket(self, digits: str) -> bool:
+        return nine_digits(digits) and self._valid_ticket(digits)
+
+    # -- landmark, days, name ----------------------------------------------------------------
+
+    def _with_details(
+        self, turn: UnderstoodTurn, heard: Heard, found: FoundPlace | None
+    ) -> UnderstoodTurn:
+        answered = turn.answer in (Answer.UNKNOWN, Answer.REFUSED, Answer.REPEAT, Answer.NO)
+        lasting = self._lasting(heard)
+        if turn.emergency:
+            lasting = Lasting(0, "now", 0, 0)
+        days = lasting.days if lasting is not None else None
+        vague = lasting is not None and days is None and heard.expecting is Slot.DAYS
+        turn = replace(
+            turn,
+            days=days,
+            answer=Answer.UNKNOWN if vague and turn.answer is None else turn.answer,
+            landmark=None if answered else self._landmark(heard, found),
+            name=None if answered and not turn.corrects else self._name(heard, turn),
+        )
+        if days is None or lasting is None:
+            return turn
+        reason = decision("days", str(days), lasting.evidence, 1.0)
+        return replace(turn, decisions=(*turn.decisions, reason))
+
+    def _lasting(self, heard: Heard) -> Lasting | None:
+        if heard.expecting in DETAIL or heard.expecting in (Slot.CLOSE, Slot.REPEAT):
+            return None
+        asked = heard.expecting is Slot.DAYS or heard.reply.corrects is Slot.DAYS
+        return self._days.read(heard.words, heard.numbers, asked=asked)
+
+    def _landmark(self, heard: Heard, found: FoundPlace | None) -> str | None:
+        starts = found.starts if found is not None else frozenset()
+        if heard.expecting is Slot.LANDMARK:
+            return self._landmarks.asked(heard.text, heard.words)
+        if heard.expecting in PLACES:
+            return self._landmarks.beside_place(heard.text, heard.words, starts)
+        if heard.expecting in STORY:
+            return self._landmarks.in_story(heard.text, heard.words, starts)
+        return None
+
+    def _name(self, heard: Heard, turn: UnderstoodTurn) -> str | None:
+        if heard.expecting is Slot.NAME:
+            return self._names.read(heard.text, heard.words, asked=True)
+        if heard.expecting in CHECKING and turn.corrects is Slot.NAME:
+            return self._names.corrected(heard.text, heard.words)
+        if heard.expecting in STORY:
+            return self._names.read(heard.text, heard.words, asked=False)
+        return None
+
+
+def _settled(turn: UnderstoodTurn, heard: Heard) -> UnderstoodTurn:
+    """Drop a yes or no that a story only happened to hold."""
+    told = bool(turn.categories) or turn.intent is not None
+    if told and heard.expecting in (None, Slot.COMPLAINT, Slot.CLARIFY):
+        turn = replace(turn, answer=None)
+    if turn.same_number and turn.answer is None and heard.expecting is Slot.SAME_NUMBER:
+        turn = replace(turn, answer=Answer.YES)
+    return turn if turn.text.strip() else replace(turn, text=_UNSAID)
+
+
+def _number_decisions(phone: str | None, ticket: str | None) -> list[Decision]:
+    """Say that a number was heard without repeating it: decisions are read by more people."""
+    said = (("phone", phone), ("ticket", ticket))
+    return [decision(name, "heard", "digits", 1.0) for name, value in said if value]

@@ -1,0 +1,100 @@
+"""The purpose of a turn: danger, category, intent, and what must stay confidential."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from agent.complaint import Category, Intent, Slot, UnderstoodTurn
+from agent.tamil.words import masked
+from agent.understanding.hearing import CHECKING, STORY, Heard, decision
+from agent.understanding.intents import Emergencies, Hazard, Purposes, Signals
+from agent.understanding.keywords import Keywords, Scored
+from agent.understanding.places import FoundPlace
+
+_SURE = 8.0
+"""From this score on a trouble was named so clearly that asking for a person comes after it."""
+_CONFIDENTIAL = frozenset({Category.CORRUPTION, Category.WOMENCHILD, Category.DISCRIMINATION})
+_NO_COMPLAINT = frozenset({Intent.HUMAN, Intent.STATUS, Intent.ABUSE, Intent.WRONG_NUMBER})
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What a turn tells besides values."""
+
+    hazard: Hazard | None
+    signals: Signals
+    categories: tuple[Scored, ...]
+    intent: Intent | None
+
+
+class StoryReader:
+    """Reads stories. Shared by all calls."""
+
+    def __init__(self, keywords: Keywords) -> None:
+        self._keywords = keywords
+        self._emergencies = Emergencies()
+        self._purposes = Purposes()
+
+    def read(self, heard: Heard, found: FoundPlace | None) -> Story:
+        """Read danger and purpose; place names are no words of a complaint."""
+        words = masked(heard.words, found.used if found is not None else ())
+        hazard = self._emergencies.find(words, heard.number_ends)
+        signals = self._purposes.find(words, heard.number_ends)
+        categories: tuple[Scored, ...] = ()
+        if heard.expecting in STORY or heard.expecting is Slot.CORRECTION:
+            categories = self._keywords.categories(words, heard.number_ends)
+        if hazard is not None:
+            return Story(hazard, signals, categories, Intent.EMERGENCY)
+        placed = found is not None and bool(found.place.candidates)
+        return Story(None, signals, categories, _intent(heard, signals, categories, placed=placed))
+
+    def tell(self, turn: UnderstoodTurn, heard: Heard, story: Story) -> UnderstoodTurn:
+        """Return the turn with what the story says."""
+        categories = tuple(scored.category for scored in story.categories)
+        reasons = [
+            decision("category", s.category, s.evidence, s.confidence) for s in story.categories
+        ]
+        if story.hazard is not None:
+            categories = (Category.EMERGENCY,)
+            reasons = [decision("emergency", story.hazard.name, story.hazard.evidence, 1.0)]
+        elif story.intent in _NO_COMPLAINT:
+            categories, reasons = (), []
+        if story.intent is not None:
+            evidence = story.signals.found.get(story.intent.value, "category")
+            reasons.append(decision("intent", story.intent, evidence, 1.0))
+        text = turn.text
+        if story.signals.has("abuse"):
+            text = self._purposes.without_insults(heard.text, heard.words)
+        confidential = bool(_CONFIDENTIAL & set(categories))
+        return replace(
+            turn,
+            text=text,
+            intent=story.intent,
+            categories=categories,
+            emergency=story.hazard is not None,
+            # Who asks for a person because nothing was understood does not want it said again.
+            answer=None if story.intent is Intent.HUMAN else turn.answer,
+            confidential=confidential or story.signals.has("confidential"),
+            decisions=(*turn.decisions, *reasons),
+        )
+
+
+def _intent(
+    heard: Heard, signals: Signals, categories: tuple[Scored, ...], *, placed: bool
+) -> Intent | None:
+    """Return the purpose, most binding first; None when the words only answer a question."""
+    sure = bool(categories) and categories[0].score >= _SURE
+    if signals.has("human") and not sure:
+        return Intent.HUMAN
+    if heard.expecting not in STORY and heard.expecting is not Slot.TICKET:
+        insulted = signals.has("abuse") and not placed and heard.expecting not in CHECKING
+        return Intent.ABUSE if insulted else None
+    if signals.has("status") and not sure:
+        return Intent.STATUS
+    if signals.has("wrong_number") and not categories:
+        return Intent.WRONG_NUMBER
+    if signals.has("info"):
+        return Intent.INFO
+    if categories:
+        return Intent.COMPLAINT
+    return Intent.ABUSE if signals.has("abuse") else None
