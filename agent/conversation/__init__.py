@@ -1,0 +1,1 @@
+"""Meaning -> the next thing to say: the pure flow, and LiveKit as its shell."""

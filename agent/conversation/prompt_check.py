@@ -1,0 +1,55 @@
+"""Is every prompt the flow can say there, used, short, and free of digits? Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from agent.complaint import Category
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agent.conversation.script import Prompt
+
+MAX_WORDS = 12
+"""Longer sentences are not remembered on a bad line (peers.md, section 4)."""
+STATUSES = (
+    "NEW",
+    "ACKNOWLEDGED",
+    "ASSIGNED",
+    "IN_PROGRESS",
+    "WAITING_CITIZEN",
+    "RESOLVED",
+    "VERIFIED_CLOSED",
+    "REJECTED",
+)
+_DIGIT = re.compile(r"[0-9௦-௲]")
+
+
+def families() -> frozenset[str]:
+    """Prompt ids that are built from a code: one for each category and ticket state."""
+    return frozenset(
+        {f"issue_{category}" for category in Category} | {f"status_{state}" for state in STATUSES}
+    )
+
+
+def problems(prompts: dict[str, Prompt], named: Iterable[str]) -> list[str]:
+    """One sentence for each thing wrong.
+
+    Args:
+        prompts: the script's prompts by id.
+        named: ids that appear in the code.
+    """
+    wanted = families() | set(named)
+    found = [
+        f"{name}: named by the flow, but no such prompt" for name in sorted(wanted - set(prompts))
+    ]
+    found += [f"{name}: no part of the flow says it" for name in sorted(set(prompts) - wanted)]
+    for name, prompt in prompts.items():
+        if _DIGIT.search(prompt.ta):
+            found.append(f"{name}: digits must be spelled in words")
+        words = len(prompt.ta.split())
+        if words > MAX_WORDS and not prompt.long:
+            found.append(f"{name}: {words} words, {MAX_WORDS} at most unless long = true")
+    return found

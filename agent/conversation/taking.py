@@ -1,0 +1,188 @@
+"""Taking a turn in: which of its facts change what the call knows.
+
+A fact said before it is asked is kept, so that it is never asked again. A fact already known
+changes only when its own question is open or the caller takes it back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agent.complaint import Answer, Category, Intent, Slot, UnderstoodTurn
+from agent.conversation.steps import FlowState
+
+STORY_WORDS = 5
+"""An answer to "what is wrong?" this long is kept as OTHER even when no keyword is in it."""
+_PLACE_SLOTS = frozenset({Slot.PLACE, Slot.DISTRICT, Slot.AREA})
+_NARROW = frozenset({Slot.LANDMARK, Slot.NAME, Slot.PHONE, Slot.SAME_NUMBER, Slot.REPEAT})
+"""Questions whose answers are full of place-like and number-like words that mean neither."""
+
+
+def take(state: FlowState, turn: UnderstoodTurn) -> tuple[FlowState, bool]:
+    """Fold one turn into the state.
+
+    Returns:
+        The new state, and whether the open question was answered (a refusal and "I don't know"
+        answer it too).
+    """
+    slot = state.expect
+    taken = _take_story(state, turn)
+    taken = _take_place(taken, turn)
+    taken = _take_details(taken, turn)
+    taken = _take_number(taken, turn)
+    taken = replace(
+        taken,
+        confidential=taken.confidential or turn.confidential,
+        decisions=(*taken.decisions, *turn.decisions),
+    )
+    answered = _answers(state, taken, turn)
+    if answered and slot is not None and slot is not Slot.CONFIRM:
+        taken = replace(taken, closed=taken.closed | {slot})
+    if turn.corrects is not None:
+        taken = _reopen(taken, turn.corrects, turn)
+    return taken, answered
+
+
+def settles(state: FlowState, turn: UnderstoodTurn) -> bool:
+    """Whether the turn is complete as it stands: nothing more has to be waited for."""
+    if turn.emergency or (turn.intent is not None and turn.intent is not Intent.COMPLAINT):
+        return True
+    _, answered = take(state, turn)
+    return answered
+
+
+def _take_story(state: FlowState, turn: UnderstoodTurn) -> FlowState:
+    if state.expect is Slot.CONSENT:
+        if turn.answer in (Answer.YES, Answer.NO) and not turn.categories:
+            return replace(state, consent=turn.answer is Answer.YES)
+        if not turn.categories:
+            return state
+    elif state.expect not in (Slot.COMPLAINT, None) and not _still_open(state, turn):
+        return state
+    if turn.categories:
+        return replace(
+            state,
+            categories=turn.categories,
+            description=_joined(state.description, turn.text),
+            intent=state.intent or Intent.COMPLAINT,
+        )
+    if state.expect is Slot.COMPLAINT and turn.answer is None and turn.intent is None:
+        return _take_unclear_story(state, turn)
+    return state
+
+
+def _still_open(state: FlowState, turn: UnderstoodTurn) -> bool:
+    """A later turn may still name the trouble when nothing was understood of it so far."""
+    known = [c for c in state.categories if c is not Category.OTHER]
+    return not known and bool(turn.categories) and state.expect not in _NARROW
+
+
+def _take_unclear_story(state: FlowState, turn: UnderstoodTurn) -> FlowState:
+    description = _joined(state.description, turn.text)
+    if state.tries == 0 and len(description.split()) < STORY_WORDS:
+        return replace(state, description=description)
+    if state.tries == 0:
+        return replace(state, description=description)
+    return replace(
+        state,
+        description=description,
+        categories=(Category.OTHER,),
+        intent=state.intent or Intent.COMPLAINT,
+    )
+
+
+def _take_place(state: FlowState, turn: UnderstoodTurn) -> FlowState:
+    if turn.place is None:
+        return state
+    asked = state.expect in _PLACE_SLOTS
+    if asked or turn.correction or turn.corrects is Slot.PLACE:
+        if state.expect is not Slot.PLACE and not turn.place.candidates and state.place:
+            return state
+        if state.expect in _NARROW and turn.corrects is not Slot.PLACE:
+            return state
+        return replace(state, place=turn.place)
+    if state.place is None and state.expect not in _NARROW and turn.place.candidates:
+        return replace(state, place=turn.place)
+    return state
+
+
+def _take_details(state: FlowState, turn: UnderstoodTurn) -> FlowState:
+    def wanted(slot: Slot) -> bool:
+        return state.expect is slot or turn.corrects is slot or state.expect is Slot.CORRECTION
+
+    if turn.landmark is not None and (state.landmark is None or wanted(Slot.LANDMARK)):
+        state = replace(state, landmark=turn.landmark)
+    fits_days = state.expect not in _NARROW or wanted(Slot.DAYS)
+    if turn.days is not None and fits_days and (state.days is None or wanted(Slot.DAYS)):
+        state = replace(state, days=turn.days)
+    if turn.name is not None and (state.name is None or wanted(Slot.NAME)):
+        state = replace(state, name=turn.name)
+    if turn.ticket is not None:
+        state = replace(state, ticket=turn.ticket)
+    return state
+
+
+def _take_number(state: FlowState, turn: UnderstoodTurn) -> FlowState:
+    if turn.phone is not None and state.expect is not Slot.TICKET:
+        return replace(state, phone=turn.phone, digits="")
+    said_same = turn.same_number or (state.expect is Slot.SAME_NUMBER and turn.answer is Answer.YES)
+    if said_same and state.caller:
+        return replace(state, phone=state.caller, digits="")
+    if state.expect in (Slot.PHONE, Slot.TICKET) and turn.digits:
+        return replace(state, digits=turn.digits)
+    return state
+
+
+def _answers(before: FlowState, after: FlowState, turn: UnderstoodTurn) -> bool:
+    if turn.answer in (Answer.UNKNOWN, Answer.REFUSED) and before.expect is not Slot.COMPLAINT:
+        return True
+    match before.expect:
+        case Slot.CONSENT:
+            return True
+        case Slot.COMPLAINT:
+            return bool(after.categories)
+        case Slot.PLACE:
+            return after.place is not None and bool(after.place.candidates)
+        case Slot.DISTRICT | Slot.AREA:
+            return after.place is not before.place
+        case Slot.LANDMARK:
+            return turn.landmark is not None or turn.answer is Answer.NO
+        case Slot.DAYS:
+            # "for many years" has no number but is an answer: the words are in the description.
+            return turn.days is not None or turn.answer is Answer.NO or len(turn.text.split()) > 1
+        case Slot.NAME:
+            return turn.name is not None or turn.answer is Answer.NO
+        case Slot.SAME_NUMBER:
+            return turn.answer is not None or after.phone is not None
+        case Slot.PHONE:
+            return after.phone is not None
+        case Slot.TICKET:
+            return after.ticket is not None
+        case Slot.CORRECTION:
+            return True
+        case _:
+            return turn.answer is not None
+
+
+def _reopen(state: FlowState, slot: Slot, turn: UnderstoodTurn) -> FlowState:
+    """Forget a value the caller took back without giving a new one, so that it is asked again."""
+    reopened = replace(state, closed=state.closed - {slot}, tries=0)
+    match slot:
+        case Slot.PLACE if turn.place is None:
+            return replace(
+                reopened, place=None, closed=reopened.closed - _PLACE_SLOTS, place_asked_back=False
+            )
+        case Slot.LANDMARK if turn.landmark is None:
+            return replace(reopened, landmark=None)
+        case Slot.DAYS if turn.days is None:
+            return replace(reopened, days=None)
+        case Slot.NAME if turn.name is None:
+            return replace(reopened, name=None)
+        case Slot.PHONE if turn.phone is None and not turn.same_number:
+            return replace(reopened, phone=None, digits="")
+        case _:
+            return reopened
+
+
+def _joined(before: str, more: str) -> str:
+    return f"{before} {more}".strip()

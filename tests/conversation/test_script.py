@@ -1,0 +1,73 @@
+"""The script: what the shipped prompts promise, and what a damaged file says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.conversation.prompt_check import problems
+from agent.conversation.script import Prompt, Script
+from agent.conversation.steps import Line
+from agent.errors import ConfigurationError
+from agent.prompts_command import named_in_code
+from agent.settings import CallSettings
+
+
+@pytest.fixture(scope="module")
+def script() -> Script:
+    return Script.load(CallSettings().prompts_dir)
+
+
+def test_every_shipped_prompt_is_used_short_and_free_of_digits(script: Script):
+    assert problems(script.prompts, named_in_code(script)) == []
+
+
+def test_a_slot_is_filled_with_the_given_words(script: Script):
+    text = script.text([Line("readback_place", {"place": "பல்லடம்"}), Line("readback_end")])
+    assert text == "ஊர், பல்லடம். எல்லாம் சரியா?"
+
+
+def test_fixed_pieces_hold_no_slot_and_no_bare_punctuation(script: Script):
+    for piece in script.fixed_pieces():
+        assert "{" not in piece
+        assert any(c.isalpha() for c in piece)
+
+
+def test_a_missing_value_is_named(script: Script):
+    with pytest.raises(ConfigurationError, match="readback_place needs a value for place"):
+        script.text([Line("readback_place")])
+
+
+def test_an_unknown_prompt_is_named(script: Script):
+    with pytest.raises(ConfigurationError, match="no_such"):
+        script.text([Line("no_such")])
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("version = [", "not valid TOML"),
+        ('version = 2\nlanguage = "ta"\n[prompt.a]\nta = "அ"\nen = "a"\n', "form version 2"),
+        ('version = 1\nlanguage = "ta"\n[prompt.a]\nta = ""\nen = "a"\n', "prompt.a.ta"),
+        ('version = 1\nlanguage = "ta"\n[prompt.a]\nta = "அ"\n', "prompt.a.en"),
+    ],
+)
+def test_a_damaged_file_gets_one_clear_sentence(tmp_path: Path, content: str, says: str):
+    (tmp_path / "call.toml").write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=says):
+        Script.load(tmp_path)
+
+
+def test_a_missing_file_names_the_setting(tmp_path: Path):
+    with pytest.raises(ConfigurationError, match="CALL__PROMPTS_DIR"):
+        Script.load(tmp_path)
+
+
+def test_the_checker_finds_what_is_wrong():
+    prompts = {"closing": Prompt(ta="வணக்கம் 12", en="bye"), "stray": Prompt(ta="அ " * 13, en="a")}
+    found = problems(prompts, {"closing"})
+    assert "closing: digits must be spelled in words" in found
+    assert "stray: no part of the flow says it" in found
+    assert "stray: 13 words, 12 at most unless long = true" in found
+    assert "issue_WATER: named by the flow, but no such prompt" in found
