@@ -1,0 +1,69 @@
+"""``kural prompts``: render the fixed prompts to the cache, check the script."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import click
+
+from agent import settings as settings_module
+from agent.conversation.prompt_check import families, problems
+from agent.conversation.script import Script
+from agent.errors import VoiceUnavailable
+
+_NAMED = re.compile(r'"((?:[a-z]+_)*[a-z]+)"')
+
+
+@click.group()
+def command() -> None:
+    """The sentences callers hear."""
+
+
+@command.command()
+def check() -> None:
+    """Say which prompts are missing, unused, too long, or hold digits. Exit 1 if any."""
+    script = Script.load(settings_module.load().call.prompts_dir)
+    found = problems(script.prompts, named_in_code(script))
+    for line in found:
+        click.echo(line)
+    if found:
+        raise SystemExit(1)
+    pieces = len(script.fixed_pieces())
+    click.echo(f"{len(script.prompts)} prompts, {pieces} fixed pieces: all in order.")
+
+
+@command.command()
+def render() -> None:
+    """Render every fixed prompt that is not in the cache yet."""
+    # Imported here: `kural prompts check` needs neither sockets nor the audio framework.
+    from agent.control.supervisor import Supervisor
+    from agent.worker import render_fixed_prompts
+
+    settings = settings_module.load()
+    script = Script.load(settings.call.prompts_dir)
+    voice = settings.speech.voice
+    supervisor = Supervisor(settings, ears=False)
+    supervisor.start()
+    try:
+        with click.progressbar(length=len(script.fixed_pieces()), label="prompts") as bar:
+            work = render_fixed_prompts(
+                settings, script, lambda done, _: bar.update(done - bar.pos)
+            )
+            report = asyncio.run(work)
+    finally:
+        supervisor.stop()
+    click.echo(f"{report.rendered} rendered, {report.cached} already there.")
+    if not report.complete:
+        raise VoiceUnavailable(
+            f"{len(report.failed)} prompts have no sound; is the voice {voice} known?"
+        )
+
+
+def named_in_code(script: Script) -> set[str]:
+    """Ids of prompts that stand as words in the flow's own source."""
+    folder = Path(__file__).parent / "conversation"
+    sources = [folder / name for name in ("flow.py", "readback.py", "dialogue.py")]
+    words = {w for path in sources for w in _NAMED.findall(path.read_text(encoding="utf-8"))}
+    return (words & set(script.prompts)) - families()

@@ -1,0 +1,58 @@
+"""The simulated caller's voice, through the real synthesiser."""
+
+import re
+
+import numpy as np
+import pytest
+
+from agent.callers.audio_io import LINE_RATE, audible_span
+from agent.callers.caller_voice import (
+    HELD_OUT_VOICES,
+    OneShotVoice,
+    render,
+    render_all,
+    voice_for,
+)
+from agent.callers.telephone import PHONE_RATE
+from agent.errors import UsageError
+from agent.settings import PROJECT_DIR
+
+
+def test_a_call_always_has_the_same_voice_and_all_voices_are_used() -> None:
+    voices = [voice_for(f"S{n:02}") for n in range(1, 21)]
+    assert voices == [voice_for(f"S{n:02}") for n in range(1, 21)]
+    assert set(voices) == set(HELD_OUT_VOICES)
+
+
+@pytest.mark.parametrize("voice", HELD_OUT_VOICES)
+async def test_every_held_out_voice_speaks_tamil_over_the_telephone(voice: str) -> None:
+    sound = await render(OneShotVoice(), "பல்லடம்", voice)
+    assert 0.3 < len(sound) / PHONE_RATE < 2
+    assert audible_span(sound)[1] > 0
+    assert np.array_equal(sound, await render(OneShotVoice(), "பல்லடம்", voice))
+
+
+def test_no_caller_has_a_voice_the_demo_model_was_trained_on() -> None:
+    source = (PROJECT_DIR / "training" / "synth.py").read_text(encoding="utf-8")
+    held = re.search(r"^HELD_VOICES = \((.*)\)$", source, re.MULTILINE)
+    assert held is not None
+    assert {voice.strip(' "') for voice in held[1].split(",")} == set(HELD_OUT_VOICES)
+
+
+async def test_words_in_brackets_are_a_noise_and_are_not_spoken() -> None:
+    plain = await render(OneShotVoice(), "ஹலோ", "ta+f5")
+    noisy = await render(OneShotVoice(), "ஹலோ (சத்தம்)", "ta+f5")
+    assert len(noisy) - len(plain) == round(0.6 * PHONE_RATE)
+    only_noise = await render(OneShotVoice(), "(சத்தம்)", "ta+f5")
+    assert audible_span(only_noise)[1] > 0
+
+
+async def test_all_texts_are_ready_at_the_rate_of_the_line() -> None:
+    clips = await render_all(OneShotVoice(), ["ஆமா", "இல்ல"], "ta+m7")
+    assert set(clips) == {"ஆமா", "இல்ல"}
+    assert all(0.2 < len(clip) / LINE_RATE < 2 for clip in clips.values())
+
+
+async def test_an_unknown_voice_is_said() -> None:
+    with pytest.raises(UsageError, match="unknown"):
+        await render(OneShotVoice(), "ஆமா", "ta+nobody")

@@ -1,0 +1,117 @@
+"""Scripted calls as files: the examples load, odd files get one clear sentence."""
+
+import json
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.callers.script_file import CALLER_ID, caller_number, load_script
+from agent.errors import UnreadableInput
+
+CALLS = Path(__file__).parent.parent / "data" / "calls"
+ALL_SCRIPTS = sorted((CALLS / "examples").glob("*.json")) + sorted(
+    (CALLS / "spoken").glob("*.json")
+)
+GOOD: dict[str, Any] = {
+    "id": "T01",
+    "caller_turns_ta": ["தண்ணி வரல"],
+    "turn_slots": ["complaint"],
+    "expected": {"category": "WATER", "phone": CALLER_ID},
+}
+
+
+def written(folder: Path, **changes: object) -> Path:
+    path = folder / "call.json"
+    path.write_text(json.dumps(GOOD | changes, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def test_there_are_twenty_examples_and_eight_spoken_calls() -> None:
+    assert len(ALL_SCRIPTS) == 28
+
+
+@pytest.mark.parametrize("path", ALL_SCRIPTS, ids=lambda p: p.stem)
+def test_every_script_of_the_project_loads(path: Path) -> None:
+    script = load_script(path)
+    assert script.id == path.stem
+    assert script.expected is not None
+    assert script.expected.says("intent")
+
+
+@pytest.mark.parametrize(
+    ("call_id", "number"),
+    [("S07", "+910000000007"), ("S20", "+910000000020"), ("walk-in", "+910000000000")],
+)
+def test_the_caller_number_holds_the_digits_of_the_id(call_id: str, number: str) -> None:
+    assert caller_number(call_id) == number
+
+
+def test_vowel_signs_in_two_parts_are_composed(tmp_path: Path) -> None:
+    apart = unicodedata.normalize("NFD", "கொசு கோயில்")
+    script = load_script(written(tmp_path, caller_turns_ta=[apart]))
+    assert script.caller_turns_ta == ("கொசு கோயில்",)
+
+
+def test_null_is_an_expectation_and_absence_is_not(tmp_path: Path) -> None:
+    script = load_script(written(tmp_path, expected={"name": None}))
+    assert script.expected is not None
+    assert script.expected.says("name")
+    assert not script.expected.says("landmark")
+
+
+def test_a_byte_order_mark_is_no_obstacle(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert load_script(path).id == "T01"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"id": 7}, "field id"),
+        ({"id": "a/b"}, "field id"),
+        ({"caller_turns_ta": "தண்ணி"}, "field caller_turns_ta"),
+        ({"caller_turns_ta": []}, "caller_turns_ta"),
+        ({"turn_slots": []}, "turn_slots has 0 words for 1 turns"),
+        ({"turn_slots": ["greeting"]}, "unknown word 'greeting'"),
+        ({"expected": {"category": "TAPS"}}, "field expected.category"),
+        ({"expected": {"constituency_no": 235}}, "field expected.constituency_no"),
+        ({"seed_tickets": [{"ticket": "12"}]}, "field seed_tickets.0.ticket"),
+    ],
+)
+def test_a_wrong_field_is_named(tmp_path: Path, changes: dict[str, object], told: str) -> None:
+    with pytest.raises(UnreadableInput, match=r"call\.json") as caught:
+        load_script(written(tmp_path, **changes))
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "is empty"),
+        (b"  \n", "is empty"),
+        (b"{", "not valid JSON (line 1)"),
+        (b"[1, 2]", "must hold one JSON object"),
+        (b"[" * 100_000, "not valid JSON"),
+        ("{}".encode("utf-16"), "not UTF-8"),
+        (b"{}", "caller_turns_ta"),
+        (b" " * 1_000_001, "too large"),
+    ],
+)
+def test_a_file_that_is_no_script_gets_one_sentence(
+    tmp_path: Path, content: bytes, told: str
+) -> None:
+    path = tmp_path / "odd.json"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableInput) as caught:
+        load_script(path)
+    assert told in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_get_one_sentence(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.json", tmp_path):
+        with pytest.raises(UnreadableInput, match="cannot be read"):
+            load_script(path)
