@@ -1,0 +1,1 @@
+"""How the bundled demo speech model is made; never imported by the agent package."""
