@@ -39,7 +39,7 @@ def render() -> None:
     """Render every fixed prompt that is not in the cache yet."""
     # Imported here: `kural prompts check` needs neither sockets nor the audio framework.
     from agent.control.supervisor import Supervisor
-    from agent.worker import render_fixed_prompts
+    from agent.wiring import render_fixed_prompts
 
     settings = settings_module.load()
     script = Script.load(settings.call.prompts_dir)

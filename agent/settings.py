@@ -59,6 +59,8 @@ class SpeechSettings(_Group):
     """Silence that ends an utterance."""
     speculate_after_s: Seconds = 0.16
     """Silence after which an utterance is decoded on suspicion (preflight)."""
+    vad: Literal["native", "silero"] = "native"
+    """Form of the voice activity detector: LiveKit's native library, or the Silero plugin."""
     turn_detector: Literal["answer", "local", "vad"] = "answer"
     """Who says that the caller has finished: ``answer`` (his words answer the question),
     ``local`` (LiveKit's acoustic model, under the LiveKit Model License; it knows no Tamil) or

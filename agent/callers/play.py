@@ -21,7 +21,7 @@ from agent.callers.played import Exchange, Listener, PlayedCall
 from agent.callers.seeding import CHANNEL, seed_tickets
 from agent.callers.watch import CallWatch
 from agent.complaint import Call
-from agent.worker import build_session
+from agent.wiring import build_session
 
 if TYPE_CHECKING:
     from livekit.agents import AgentSession
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from agent.callers.script_file import ScriptedCall
     from agent.callers.speakers import Speaker
     from agent.conversation.intake import Intake
-    from agent.worker import Parts
+    from agent.wiring import Parts
 
 logger = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from agent.complaint import Slot
 from agent.control.supervisor import Supervisor
 from agent.errors import UsageError
 from agent.speech.voice import VoiceClient
-from agent.worker import Parts, build_parts, render_fixed_prompts
+from agent.wiring import Parts, build_parts, render_fixed_prompts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ async def record_call(
     """Play one script in text, then write the caller's side of it as a recording.
 
     The turns are those the caller really took, default answers included, so that the recording
-    fits the questions as the agent asks them today. The same script gives the same bytes.
+    fits the questions as the agent asks them today. The same script gives the same turns.
 
     Raises:
         UsageError: the call did not pass, or holds a silent turn.

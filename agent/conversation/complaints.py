@@ -10,6 +10,8 @@ from agent.understanding.keywords import default_priority
 if TYPE_CHECKING:
     from agent.conversation.steps import FlowState
 
+FEWEST_WORDS = 3
+"""Fewer words than this, with no trouble recognised in them, are noise and no complaint."""
 FILED_INTENTS = frozenset({Intent.COMPLAINT, Intent.EMERGENCY})
 """Only these become tickets; every other call leaves a row of the call."""
 
@@ -22,7 +24,8 @@ def complaints(state: FlowState) -> tuple[Complaint, ...]:
     """
     intent = state.intent or Intent.COMPLAINT
     categories: tuple[Category | None, ...] = state.categories
-    if not categories and (state.description or intent is not Intent.COMPLAINT):
+    told = len(state.description.split()) >= FEWEST_WORDS
+    if not categories and (told or intent is not Intent.COMPLAINT):
         categories = (None,)
     return tuple(_complaint(state, intent, category) for category in categories)
 

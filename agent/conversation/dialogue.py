@@ -195,11 +195,10 @@ class Dialogue:
             self._closed = True
             state = self._state
             ended = state.outcome if state.outcome != "open" else outcome
-            intent = state.intent or (Intent.COMPLAINT if state.description else None)
+            told = complaints(state)
+            intent = state.intent or (Intent.COMPLAINT if told else Intent.WRONG_NUMBER)
             try:
-                await self._in_thread(
-                    self._ledger.close, ended, intent or Intent.WRONG_NUMBER, complaints(state)
-                )
+                await self._in_thread(self._ledger.close, ended, intent, told)
             except TicketError as exc:
                 logger.exception("call row not stored", extra={"error": type(exc).__name__})
         if self._observer is not None:

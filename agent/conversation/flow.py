@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.complaint import Answer, Category, Intent, Slot, UnderstoodTurn
+from agent.conversation.complaints import complaints
 from agent.conversation.readback import filed_lines, phone_tail, read_back
 from agent.conversation.steps import (
     Event,
@@ -167,7 +168,7 @@ def _on_unheard(state: FlowState, prompt: str) -> Step:
     if state.filed:
         return _end(state, "filed", Line("closing"))
     if unheard >= MAX_UNHEARD:
-        if state.categories or state.description:
+        if complaints(state):
             return Step(replace(state, outcome="silent"), (Line("closing_silent"),), end=True)
         silent = replace(state, intent=state.intent or Intent.WRONG_NUMBER)
         return _end(silent, "wrong_number", Line("closing_silent"))
@@ -202,7 +203,7 @@ def _again(state: FlowState, turn: UnderstoodTurn) -> Step:
     if slot is Slot.PHONE and state.caller:
         # Better the number she calls from than none (domain.md, "Phones").
         given_up = replace(given_up, phone=state.caller)
-    if slot is Slot.COMPLAINT and not given_up.description:
+    if slot is Slot.COMPLAINT and not complaints(given_up):
         return _end(
             replace(given_up, intent=given_up.intent or Intent.WRONG_NUMBER),
             "wrong_number",

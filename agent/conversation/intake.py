@@ -10,14 +10,14 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from livekit.agents import Agent, llm
+from livekit.agents import Agent, llm, stt
 
-from agent.complaint import Slot
+from agent.complaint import Slot, UnderstoodTurn
 from agent.conversation.flow_llm import FlowLLM
 from agent.conversation.keypad import Keypad
 
 if TYPE_CHECKING:
-    from livekit.agents import AgentSession, SpeechCreatedEvent, UserStateChangedEvent
+    from livekit.agents import AgentSession, ErrorEvent, SpeechCreatedEvent, UserStateChangedEvent
     from livekit.agents.voice import SpeechHandle
 
     from agent.conversation.dialogue import Dialogue, Spoken
@@ -65,12 +65,14 @@ class Intake(Agent):
         """Speak the notice at once; slow work comes after."""
         self.session.on("speech_created", self._on_speech_created)
         self.session.on("user_state_changed", self._on_user_state)
+        self.session.on("error", self._on_error)
         self._speak(self._dialogue.greet())
 
     async def on_exit(self) -> None:
         """Wait for what was begun: a half-stored turn is worse than a late one."""
         self.session.off("speech_created", self._on_speech_created)
         self.session.off("user_state_changed", self._on_user_state)
+        self.session.off("error", self._on_error)
         if self._work:
             await asyncio.gather(*self._work, return_exceptions=True)
 
@@ -87,6 +89,11 @@ class Intake(Agent):
         """The caller has said nothing for the limit."""
         if not self.done.is_set():
             self._speak(await self._dialogue.silence())
+
+    async def not_heard(self) -> None:
+        """The caller spoke and the ears could not make words of it: say so, ask again."""
+        if not self.done.is_set():
+            self._speak(await self._dialogue.commit_turn(UnderstoodTurn(text="")))
 
     async def key(self, digit: str) -> None:
         """The caller pressed a key."""
@@ -137,7 +144,13 @@ class Intake(Agent):
         if event.new_state == "away":
             self._own(self._on_away())
 
+    def _on_error(self, event: ErrorEvent) -> None:
+        if isinstance(event.error, stt.STTError):
+            self._own(self.not_heard())
+
     async def _on_away(self) -> None:
+        if not self._spoken_input():
+            return  # who types may think as long as he likes
         # Counts as activity, so that the clock starts again after our own sentence.
         self.session.reset_away_timer()
         await self.silence()

@@ -7,13 +7,15 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Literal, Protocol
 
-from agent.errors import EngineError
+from agent.errors import EngineError, EngineUnavailable
 from agent.speech.transcript import Transcript
 
 _log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 0.2
 """Pause before the second and last try of an utterance."""
+RESTART_S = 1.5
+"""Ears that are gone get this long from the first try on: a killed process is back by then."""
 
 Kind = Literal["final", "preflight"]
 Decode = asyncio.Task[Transcript | None]
@@ -74,9 +76,15 @@ class Decodes:
             return None
 
     async def _twice(self, pcm: bytes) -> Transcript | None:
-        if (transcript := await self._once("final", pcm)) is not None:
-            return transcript
-        await asyncio.sleep(RETRY_AFTER_S)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            return await self._client.transcribe(pcm, kind="final")
+        except EngineUnavailable:
+            pause_s = max(RETRY_AFTER_S, RESTART_S - (loop.time() - began))
+        except EngineError:
+            pause_s = RETRY_AFTER_S
+        await asyncio.sleep(pause_s)
         try:
             return await self._client.transcribe(pcm, kind="final")
         except EngineError as exc:

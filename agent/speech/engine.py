@@ -11,7 +11,7 @@ import math
 import threading
 import time
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,10 @@ _WINDOW = int(WINDOW_S * SAMPLE_RATE)
 _FULL_FRAMES = 3000
 _DETECTOR_BLOCK = 1875 * _WINDOW
 """Samples the speech detector takes at once (60 s): an hour would need a gigabyte."""
+
+
+def _ignore(_done_s: float) -> None:
+    """Nobody watches."""
 
 
 class Ears:
@@ -71,21 +75,27 @@ class Ears:
         self._lock = threading.Lock()
         self._decoder = _Decoder(self.checkpoint, device, compute_type, threads, language)
 
-    def transcribe(self, pcm: NDArray[np.int16]) -> Transcript:
+    def transcribe(
+        self, pcm: NDArray[np.int16], *, progress: Callable[[float], None] = _ignore
+    ) -> Transcript:
         """The words in ``pcm``; blocks while it decodes.
 
         Args:
             pcm: shape (samples,), int16 mono at 16 kHz, of any length.
+            progress: told how many seconds of the sound are done, after each piece of it.
         """
         with self._lock:
-            return self._transcribe(pcm)
+            return self._transcribe(pcm, progress)
 
-    def _transcribe(self, pcm: NDArray[np.int16]) -> Transcript:
+    def _transcribe(self, pcm: NDArray[np.int16], progress: Callable[[float], None]) -> Transcript:
         clock = _Clock()
         duration_s = len(pcm) / SAMPLE_RATE
         spans, why_not = self._spans(pcm)
         clock.lap("vad_s")
-        segments = [self._decoder.decode(pcm, span, clock) for span in spans]
+        segments = []
+        for span in spans:
+            segments.append(self._decoder.decode(pcm, span, clock))
+            progress(span.end_s)
         dropped = [Dropped(s.dropped, s.start_s, s.end_s) for s in segments if s.dropped]
         if why_not is not None:
             dropped = [Dropped(why_not, 0.0, duration_s)]
@@ -178,7 +188,7 @@ class _Decoder:
 
     def decode(self, pcm: NDArray[np.int16], span: Span, clock: _Clock) -> Segment:
         """Decode one span of at most 28 s and judge what came out."""
-        sound = pcm[int(span.start_s * SAMPLE_RATE) : int(span.end_s * SAMPLE_RATE)]
+        sound = pcm[round(span.start_s * SAMPLE_RATE) : round(span.end_s * SAMPLE_RATE)]
         features = self._features(sound)
         clock.lap("mel_s")
         encoded = self._model.encode(features)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ from agent.errors import UnreadableInput
 from agent.speech.audio import read_audio
 from agent.speech.ears_command import load_ears
 from agent.speech.engine import SAMPLE_RATE, Ears
+
+SHORT_S = 60.0
+"""Recordings up to this long are done before a progress bar would be read."""
 
 
 @click.command()
@@ -51,7 +56,8 @@ def listen(ears: Ears, path: Path, *, explain: bool = False) -> dict[str, Any]:
         UnreadableInput: the file is no sound we can read.
     """
     clip = read_audio(path, sample_rate=SAMPLE_RATE)
-    transcript = ears.transcribe(clip.samples)
+    with _progress(clip.duration_s) as progress:
+        transcript = ears.transcribe(clip.samples, progress=progress)
     line: dict[str, Any] = {
         "file": str(path).encode("utf-8", "replace").decode("utf-8"),
         "text": transcript.text,
@@ -63,3 +69,16 @@ def listen(ears: Ears, path: Path, *, explain: bool = False) -> dict[str, Any]:
     if explain:
         line["segments"] = [asdict(segment) for segment in transcript.segments]
     return line
+
+
+@contextlib.contextmanager
+def _progress(duration_s: float) -> Iterator[Callable[[float], None]]:
+    """A bar on standard error for long recordings, when somebody sits there."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    shown = console.is_terminal and duration_s > SHORT_S
+    with Progress(console=console, transient=True, disable=not shown) as bar:
+        task = bar.add_task("listening", total=duration_s)
+        yield lambda done_s: bar.update(task, completed=done_s)

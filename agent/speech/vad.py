@@ -1,13 +1,15 @@
 """Voice activity detection: the one set of thresholds the session and the recogniser share.
 
-LiveKit's bundled native Silero is used. Measured on two shared CPU cores, 1,875 windows of 32 ms
-(2026-11): 0.14 ms CPU a window and 10 MB beyond livekit.agents itself; the plugin
-livekit-plugins-silero runs the same network on onnxruntime: 0.40 ms and 49 MB.
+The same network, Silero, comes in two forms. Measured on two shared CPU cores, 1,875 windows of
+32 ms (2026-11): LiveKit's bundled native form takes 0.14 ms CPU a window and 10 MB beyond
+livekit.agents itself, the plugin livekit-plugins-silero (onnxruntime) 0.40 ms and 49 MB. The native
+one is the default; the plugin is for machines on which that library does not load, and keeps
+LiveKit's model licence out of the path of a call.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from livekit.agents.vad import VAD
@@ -24,7 +26,7 @@ MIN_SPEECH_S = 0.064
 """Shorter bursts are clicks; the shortest answers ("ஆம்") have 0.2 s."""
 
 
-def load_vad(*, min_silence_s: float = 0.35) -> VAD:
+def load_vad(*, min_silence_s: float = 0.35, form: Literal["native", "silero"] = "native") -> VAD:
     """A detector that makes one independent stream per listener.
 
     May be made before a call starts and shared by all calls of a process; the network itself is
@@ -32,7 +34,18 @@ def load_vad(*, min_silence_s: float = 0.35) -> VAD:
 
     Args:
         min_silence_s: silence after which speech has ended.
+        form: ``native`` or the ``silero`` plugin.
     """
+    if form == "silero":
+        from livekit.plugins import silero
+
+        return silero.VAD.load(
+            min_speech_duration=MIN_SPEECH_S,
+            min_silence_duration=min_silence_s,
+            prefix_padding_duration=PREFIX_PADDING_S,
+            activation_threshold=SPEECH_ABOVE,
+            deactivation_threshold=SILENT_BELOW,
+        )
     from livekit.agents import inference
 
     return inference.VAD(

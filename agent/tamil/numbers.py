@@ -182,7 +182,7 @@ class _Sum:
 
     total: int = 0
     part: int = 0
-    limit: int = 10**9
+    limit: int = 10 ** (_LONGEST_DIGITS + 1)
     """What follows must be smaller than this."""
     open: bool = True
 

@@ -12,8 +12,8 @@ MAX_WORDS = 400
 """Longest utterance read, in words; what follows is stored but not understood (two minutes)."""
 
 _WORD = re.compile(r"[\u0B80-\u0BFF]+|[^\W\d_\u0B80-\u0BFF]+|[0-9]+")
-_INITIAL = 3
-"""A dot after at most this many characters belongs to an initial (எம்.எல்.ஏ.), not to a sentence."""
+_INITIAL = re.compile(r".{1,2}|..்")
+"""A dot after one of these belongs to an initial (எம்.எல்.ஏ.), not to a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def _gap(between: str, last: str) -> str:
     if any(mark in between for mark in "?!;।…") or "..." in between:
         return "."
     if "." in between:
-        return "" if between == "." or len(last) <= _INITIAL else "."
+        return "" if between == "." or _INITIAL.fullmatch(last) else "."
     return "," if any(mark in between for mark in ",-–—:/") else ""
 
 

@@ -108,11 +108,12 @@ def replay(store: TicketStore) -> ReplayReport:
         except OSError as exc:
             report.waiting[path.name] = f"The file cannot be read or moved ({exc.strerror})."
     store.top_up()
-    logger.info(
-        "journals replayed",
-        extra={"replayed": report.replayed, "tickets": report.tickets,
-               "waiting": len(report.waiting), "failed": len(report.damaged)},
-    )  # fmt: skip
+    if report.replayed or report.waiting or report.damaged:
+        logger.info(
+            "journals replayed",
+            extra={"replayed": report.replayed, "tickets": report.tickets,
+                   "waiting": len(report.waiting), "failed": len(report.damaged)},
+        )  # fmt: skip
     return report
 
 

@@ -89,7 +89,7 @@ class Days:
             if not asked and not self._lasts(words, number, unit, places):
                 continue
             start = self._first_of_pair(numbers, index)
-            days = round(number.value * unit.label[1])
+            days = _in_days(number.value, unit.label[1])
             evidence = f"{number.value:g} x {unit.label[1]}"
             if asked:
                 return Lasting(days, evidence, start, unit.end)
@@ -121,9 +121,16 @@ class Days:
         since = {m.start for m in matches if m.label[0] == "since"}
         # The longest match first: "முந்தா நேத்து" holds "நேத்து".
         for match in sorted(points, key=lambda m: (m.start, m.start - m.end, -m.label[1])):
-            if asked or _says_since(words, match) or since & set(range(match.end, match.end + 3)):
+            near = set(range(match.start - 1, match.end + 3))
+            if asked or _says_since(words, match) or since & near:
                 return Lasting(match.label[1], match.source, match.start, match.end)
         return None
+
+
+def _in_days(count: float, unit: int) -> int:
+    """Half a year is spoken of as six months of thirty days, not as half of 365 days."""
+    whole = int(count)
+    return round(whole * unit + (count - whole) * min(unit, 360))
 
 
 def _says_since(words: Sequence[Word], match: Match[tuple[str, int]]) -> bool:

@@ -109,7 +109,9 @@ class NameLists:
     """Names that need care (``places.toml``), as sound keys."""
 
     ordinary: frozenset[str] = field(default_factory=frozenset)
+    personal: frozenset[str] = field(default_factory=frozenset)
     generic: frozenset[str] = field(default_factory=frozenset)
+    dependent: frozenset[str] = field(default_factory=frozenset)
     common: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -139,7 +141,10 @@ class Gazetteer:
         names = [*_seat_names(), *_locality_names(), *_district_names(seats), *_outside_names()]
         data = read_toml("places")
         lists = NameLists(
-            *(frozenset(map(name_key, data[n])) for n in ("ordinary", "generic", "common"))
+            *(
+                frozenset(map(name_key, data[n]))
+                for n in ("ordinary", "personal", "generic", "dependent", "common")
+            )
         )
         return cls(seats, names, lists)
 
@@ -214,7 +219,10 @@ def _likeness(spoken: str, name: _Name) -> float:
     if is_tamil(spoken) and not is_tamil(written):
         written = letters(name.entry.name_ta)
     elif is_tamil(written) and not is_tamil(spoken):
-        return _OTHER_SCRIPT
+        # Latin spellings vary freely ("thandaiyarpettai"), ordinary English words do not agree at
+        # all: "since" sounds like செஞ்சி.
+        alike = fuzz.ratio(spoken, letters(name.entry.name_en)) / 100
+        return _OTHER_SCRIPT * (0.6 + 0.4 * alike)
     return fuzz.ratio(spoken, written) / 100
 
 

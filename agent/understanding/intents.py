@@ -9,6 +9,9 @@ from agent.tamil.words import Word
 from agent.understanding.patterns import Match, PatternBook
 from agent.understanding.tables import read_toml
 
+_CRY_WORDS = 4
+"""A cry for help has no more words than this."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hazard:
@@ -27,24 +30,32 @@ class Emergencies:
         rows = [
             ((h["name"], kind), pattern)
             for h in data["hazard"]
-            for kind in ("words", "unless", "not_unless")
+            for kind in ("words", "alone", "unless", "not_unless")
             for pattern in h.get(kind, ())
         ]
         rows += [(("", kind), p) for kind in ("words", "still") for p in data["past"][kind]]
         self._book: PatternBook[tuple[str, str]] = PatternBook(rows)
 
-    def find(self, words: Sequence[Word], number_ends: Mapping[int, int]) -> Hazard | None:
+    def find(
+        self, words: Sequence[Word], number_ends: Mapping[int, int], *, cry: bool = True
+    ) -> Hazard | None:
         """Return the first danger that is happening now, or None.
 
         Crops under water, an accident of yesterday and a wall that may fall are not emergencies;
         a live wire on the road is one however long it has lain there.
+
+        Args:
+            words: the utterance.
+            number_ends: where numbers end, for "# நாளா" in the patterns.
+            cry: whether a single word ("தீ!") may be a cry for help; not in a name or landmark.
         """
         said: dict[tuple[str, str], str] = {}
         for match in self._book.find(words, number_ends):
             said.setdefault(match.label, match.source)
         past = ("", "words") in said and ("", "still") not in said
+        kinds = {"words", "alone"} if cry and len(words) <= _CRY_WORDS else {"words"}
         for (name, kind), evidence in said.items():
-            if kind != "words" or not name:
+            if kind not in kinds or not name:
                 continue
             excused = (name, "unless") in said and (name, "not_unless") not in said
             if not excused and (name in self._lasting or not past):

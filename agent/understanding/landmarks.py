@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from agent.tamil.endings import stems, without_courtesy
 from agent.tamil.words import Word, spaced
+from agent.understanding.places import FoundPlace
 from agent.understanding.tables import read_toml
 
 _MODIFIERS = 2
@@ -36,24 +37,26 @@ class Landmarks:
         best = self._best(clauses)
         return self._spoken(text, best[0], pointed=best[1])
 
-    def beside_place(self, text: str, words: Sequence[Word], starts: frozenset[int]) -> str | None:
+    def beside_place(
+        self, text: str, words: Sequence[Word], found: FoundPlace | None
+    ) -> str | None:
         """Return the landmark given along with a place ("Perungudi, toll plaza பக்கத்துல")."""
-        clauses = _clauses(words)
-        for clause in clauses[1:]:
+        starts = found.starts if found is not None else frozenset()
+        for clause in _clauses(words)[1:]:
             indexes = {words.index(word) for word in clause}
             trimmed, pointed = self._trim(clause)
             if pointed and trimmed and not indexes & starts:
                 return self._spoken(text, trimmed, pointed=True)
-        return self.in_story(text, words, starts)
+        return self.in_story(text, words, found)
 
-    def in_story(self, text: str, words: Sequence[Word], starts: frozenset[int]) -> str | None:
+    def in_story(self, text: str, words: Sequence[Word], found: FoundPlace | None) -> str | None:
         """Return a landmark only when it is clear: a modifier, a known kind of thing, a pointer."""
         for at in range(2, len(words)):
             if self._pointer(words[at]) is None or words[at].gap:
                 continue
-            found = self._thing_before(words, at, starts)
-            if found:
-                return self._spoken(text, found, pointed=True)
+            thing = self._thing_before(words, at, found)
+            if thing:
+                return self._spoken(text, thing, pointed=True)
         return None
 
     def _best(self, clauses: list[tuple[list[Word], bool]]) -> tuple[list[Word], bool]:
@@ -83,11 +86,14 @@ class Landmarks:
         return next((form for form in (word.text, bare) if form in self._pointers), None)
 
     def _thing_before(
-        self, words: Sequence[Word], pointer: int, starts: frozenset[int]
+        self, words: Sequence[Word], pointer: int, found: FoundPlace | None
     ) -> list[Word]:
         noun = pointer - 1
+        starts = found.starts if found is not None else frozenset()
         if noun in starts or self._stem(words[noun]) not in self._things:
             return []
+        if found is not None and noun in found.used:
+            starts = frozenset()  # the thing is part of a place's name: keep all of it
         first = noun
         while (
             noun - first < _MODIFIERS

@@ -21,8 +21,10 @@ _WINDOW = 5
 _SHORTEST_KEY = 3
 _STORY_NAME = 0.93
 """The same for names of several words."""
-_STORY_LIKENESS = 0.84
+_STORY_LIKENESS = 0.88
 """In a story, a word must be spelled this much like the name: most words are not places."""
+_STORY_LETTERS = 6
+"""Shorter words must be the name to the letter: நகை (jewel) is not நாகை."""
 _ASKED_LIKENESS = 0.72
 _CERTAIN = 0.95
 """A name with a filler or pointer word in it ("மன்னை பக்கம்" is not Manapakkam) must be spelled so."""
@@ -83,6 +85,7 @@ class MentionFinder:
             for word in data[name]
         }
         self._filler = frozenset(data["filler"]) | frozenset(self._roles)
+        self._where_endings = tuple(data["where_endings"])
 
     def find(self, words: Sequence[Word], *, asked: bool) -> tuple[Mention, ...]:
         """Return every place named, in order.
@@ -160,7 +163,8 @@ class MentionFinder:
             if len(whole) < _SHORTEST_KEY:
                 continue
             hits = self._gazetteer.look_up(whole, text + stem)
-            hits = [hit for hit in hits if hit.likeness >= least]
+            short = not asked and len(text + stem) < _STORY_LETTERS
+            hits = [hit for hit in hits if hit.likeness >= (1.0 if short else least)]
             if hits:
                 yield hits
 
@@ -181,27 +185,37 @@ class MentionFinder:
 
     def _without_ordinary(self, words: Sequence[Word], found: list[Mention]) -> tuple[Mention, ...]:
         lists = self._gazetteer.lists
-        risky = lists.ordinary | lists.generic
-        safe = [m for m in found if not self._named(words, m) & risky]
+        risky = lists.ordinary | lists.generic | lists.dependent
+        safe = [
+            m
+            for m, k in ((m, self.named(words, m)) for m in found)
+            if not k & risky and (not k & lists.personal or self._says_where(words, m))
+        ]
         return tuple(
             m
             for m in found
             if m in safe or any(_same_district(self._gazetteer, m, s) for s in safe)
         )
 
+    def _says_where(self, words: Sequence[Word], mention: Mention) -> bool:
+        return words[mention.end - 1].text.endswith(self._where_endings)
+
     def _without_generic(self, words: Sequence[Word], found: list[Mention]) -> tuple[Mention, ...]:
-        generic = self._gazetteer.lists.generic
-        safe = [m for m in found if not self._named(words, m) & generic]
+        lists = self._gazetteer.lists
+        keys = [self.named(words, m) for m in found]
+        safe = [
+            m for m, k in zip(found, keys, strict=True) if not k & (lists.generic | lists.dependent)
+        ]
         content = sum(not self.is_filler(word) for word in words)
         return tuple(
             m
-            for m in found
+            for m, k in zip(found, keys, strict=True)
             if m in safe
             or content <= m.end - m.start
             or any(_same_district(self._gazetteer, m, s) for s in safe)
         )
 
-    def _named(self, words: Sequence[Word], mention: Mention) -> set[str]:
+    def named(self, words: Sequence[Word], mention: Mention) -> set[str]:
         """Return the keys the mention may have been found by."""
         spoken = words[mention.start : mention.end]
         before = [word.key for word in spoken[:-1]]

@@ -12,7 +12,7 @@ from agent.understanding.tables import read_toml
 
 _LONGEST = 4
 """Words in a name."""
-_SPEECH = 6
+_SPEECH = 5
 """An answer with more words than this is no name, unless "என் பேரு" stands before it."""
 _STORY_WORDS = 1
 """In a story, only the word after "என் பேரு" is surely the name."""

@@ -27,6 +27,8 @@ _INITIAL = 2
 _FOLDED_FROM = 4
 """Shorter words are matched by their letters: folded, பஸ் (bus) would find பசு (cow)."""
 _KEY_PREFIX_FROM = 5
+_KEY_PREFIX_BESIDE = 4
+"""Inside a pattern of several words, the others vouch for a short one (thee *pidi*chiruchu)."""
 _JOINED_FROM = 6
 _SANDHI = ("க்", "ச்", "த்", "ப்")
 _HALVES = (*_SANDHI, "ட்")
@@ -176,10 +178,11 @@ def _match(
 ) -> int:
     """Return the index after the last matched word, or 0."""
     here = at
+    least = _KEY_PREFIX_BESIDE if len(pattern.parts) > 1 else _KEY_PREFIX_FROM
     for number, part in enumerate(pattern.parts):
         reach = range(here, min(here + (_GAP_WORDS + 1 if part.gap_before else 1), len(words)))
         for place in reach if number else (at,):
-            end = _part_end(part, words, place, ends)
+            end = _part_end(part, words, place, ends, least)
             if end:
                 here = end
                 break
@@ -188,20 +191,22 @@ def _match(
     return here
 
 
-def _part_end(part: _Part, words: Sequence[Word], at: int, ends: Mapping[int, int]) -> int:
+def _part_end(
+    part: _Part, words: Sequence[Word], at: int, ends: Mapping[int, int], least: int
+) -> int:
     if part.text == NUMBER:
         return ends.get(at, 0)
-    return at + 1 if _sounds_like(part, words[at]) else 0
+    return at + 1 if _sounds_like(part, words[at], least) else 0
 
 
-def _sounds_like(part: _Part, word: Word) -> bool:
+def _sounds_like(part: _Part, word: Word, least: int) -> bool:
     text = word.text
     if not text:
         return False
     if text == part.text:
         return True
     if not word.tamil:
-        if part.exact or len(part.key) < _KEY_PREFIX_FROM:
+        if part.exact or len(part.key) < least:
             return bool(part.key) and word.key == part.key
         return word.key.startswith(part.key)
     if part.exact or part.text.isascii():

@@ -78,7 +78,18 @@ class PlaceResolver:
             if narrowed is not None:
                 return narrowed
         found = self._resolve(text, words, mentions, known)
+        if found is None and known is not None and known.locality_ta:
+            found = self._part_of(known.locality_ta, words)
         return found or self._unknown(text, words)
+
+    def _part_of(self, town: str, words: Sequence[Word]) -> FoundPlace | None:
+        """Return the part of a town that is known by its whole name: "வடக்கு" of மதுரை."""
+        answer = " ".join(word.text for word in words)
+        whole = f"{town} {answer}"
+        joined = split_words(whole)
+        mentions = self._finder.find(joined, asked=True)
+        parts = [m for m in mentions if m.start == 0 and m.end > len(split_words(town))]
+        return self._resolve(whole, joined, parts, None)
 
     # -- resolving ---------------------------------------------------------------------------
 
@@ -98,15 +109,24 @@ class PlaceResolver:
         candidates = _within(candidates, self._known_seats(known))
         spoken = spaced(text, tuple(words[inside[0].start : inside[-1].end]))
         place = self._place(spoken, primary, candidates)
-        if (
-            primary.role is Role.POINTER
-            and len(candidates) == 1
-            and self._more_named(words, inside)
-        ):
-            place = replace(
-                place, candidates=tuple(_scaled(candidates, _POINTED)), question=Slot.AREA
-            )
+        doubt = self._doubt(words, primary, inside) if len(candidates) == 1 else None
+        if doubt is not None:
+            near = tuple(_scaled(candidates, _POINTED))
+            place = replace(place, candidates=near, question=doubt)
         return _found(place, mentions)
+
+    def _doubt(
+        self, words: Sequence[Word], primary: Mention, inside: Sequence[Mention]
+    ) -> Slot | None:
+        """Return what must still be asked although the table knows only one such place."""
+        if primary.role is Role.POINTER and self._more_named(words, inside):
+            return Slot.AREA  # "X பக்கம் <unknown village>": near X, but whose seat?
+        if (
+            len(inside) == 1
+            and self._finder.named(words, primary) & self._gazetteer.lists.dependent
+        ):
+            return Slot.DISTRICT  # every town has a Gandhi Market
+        return None
 
     def _primary(self, words: Sequence[Word], mentions: Sequence[Mention]) -> Mention:
         """Return the mention that decides: not a pointer, the smallest, the later of equals.
@@ -149,7 +169,8 @@ class PlaceResolver:
         if same_district:
             return same_district
         # The two contradict each other: keep both, and let the question decide.
-        return [*candidates, *_scaled(self._candidates(other), _CONTRADICTED)]
+        both = [*candidates, *_scaled(self._candidates(other), _CONTRADICTED)]
+        return both[: max(MAX_CANDIDATES, len(candidates))]
 
     def _excluding(
         self,
@@ -158,7 +179,7 @@ class PlaceResolver:
         primary: Mention,
         mentions: Sequence[Mention],
     ) -> list[SeatCandidate]:
-        """Leave out "தேனி கூடலூர் இல்ல": the words just before a denied name tell which one is denied."""
+        """Leave out what was denied; in "தேனி கூடலூர் இல்ல" the word before tells which one."""
         numbers = {n for entry in denied.entries for n, _ in entry.seats}
         shared = {c.number for c in candidates} & numbers
         if shared and {c.number for c in self._candidates(primary)} <= numbers:
@@ -246,7 +267,9 @@ class PlaceResolver:
         name = first.name_en if len(names) == 1 else self._gazetteer.same_name(first)
         too_many = len(candidates) > MAX_CANDIDATES
         kept = () if too_many else tuple(candidates)
-        question = Slot.AREA if too_many else _question(kept, one_name=len(names) == 1)
+        # Seats that came from a contradicting name are another place.
+        one_name = len(names) == 1 and numbers <= {n for e in entries for n, _ in e.seats}
+        question = Slot.AREA if too_many else _question(kept, one_name=one_name)
         return Place(spoken, name, first.name_ta, kept, question)
 
     def _outside(self, text: str, words: Sequence[Word], mentions: Sequence[Mention]) -> FoundPlace:

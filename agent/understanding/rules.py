@@ -199,7 +199,8 @@ class Rules:
     def _with_details(
         self, turn: UnderstoodTurn, heard: Heard, found: FoundPlace | None
     ) -> UnderstoodTurn:
-        answered = turn.answer in (Answer.UNKNOWN, Answer.REFUSED, Answer.REPEAT, Answer.NO)
+        none_given = (Answer.UNKNOWN, Answer.REFUSED, Answer.REPEAT, Answer.NO)
+        silent = turn.emergency or turn.answer in none_given
         lasting = self._lasting(heard)
         if turn.emergency:
             lasting = Lasting(0, "now", 0, 0)
@@ -209,8 +210,8 @@ class Rules:
             turn,
             days=days,
             answer=Answer.UNKNOWN if vague and turn.answer is None else turn.answer,
-            landmark=None if answered else self._landmark(heard, found),
-            name=None if answered and not turn.corrects else self._name(heard, turn),
+            landmark=None if silent else self._landmark(heard, found),
+            name=None if silent and not turn.corrects else self._name(heard, turn),
         )
         if days is None or lasting is None:
             return turn
@@ -224,13 +225,12 @@ class Rules:
         return self._days.read(heard.words, heard.numbers, asked=asked)
 
     def _landmark(self, heard: Heard, found: FoundPlace | None) -> str | None:
-        starts = found.starts if found is not None else frozenset()
         if heard.expecting is Slot.LANDMARK:
             return self._landmarks.asked(heard.text, heard.words)
         if heard.expecting in PLACES:
-            return self._landmarks.beside_place(heard.text, heard.words, starts)
+            return self._landmarks.beside_place(heard.text, heard.words, found)
         if heard.expecting in STORY:
-            return self._landmarks.in_story(heard.text, heard.words, starts)
+            return self._landmarks.in_story(heard.text, heard.words, found)
         return None
 
     def _name(self, heard: Heard, turn: UnderstoodTurn) -> str | None:

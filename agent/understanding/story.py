@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from agent.complaint import Category, Intent, Slot, UnderstoodTurn
 from agent.tamil.words import masked
-from agent.understanding.hearing import CHECKING, STORY, Heard, decision
+from agent.understanding.hearing import CHECKING, DETAIL, STORY, Heard, decision
 from agent.understanding.intents import Emergencies, Hazard, Purposes, Signals
 from agent.understanding.keywords import Keywords, Scored
 from agent.understanding.places import FoundPlace
@@ -38,7 +38,7 @@ class StoryReader:
     def read(self, heard: Heard, found: FoundPlace | None) -> Story:
         """Read danger and purpose; place names are no words of a complaint."""
         words = masked(heard.words, found.used if found is not None else ())
-        hazard = self._emergencies.find(words, heard.number_ends)
+        hazard = self._emergencies.find(words, heard.number_ends, cry=heard.expecting not in DETAIL)
         signals = self._purposes.find(words, heard.number_ends)
         categories: tuple[Scored, ...] = ()
         if heard.expecting in STORY or heard.expecting is Slot.CORRECTION:

@@ -174,6 +174,12 @@ def test_silence_is_asked_twice_and_then_closed_without_a_ticket():
     assert not steps[-1].effects
 
 
+def test_one_word_of_noise_and_then_silence_is_no_complaint():
+    steps = play(YES, turn("ஹலோ"), *[Silence()] * MAX_UNHEARD)
+    assert steps[-1].end
+    assert steps[-1].state.intent is Intent.WRONG_NUMBER
+
+
 def test_silence_after_the_story_keeps_the_story():
     steps = play(YES, STORY, *[Silence()] * MAX_UNHEARD)
     assert steps[-1].end

@@ -145,6 +145,32 @@ async def test_a_preflight_that_differs_from_the_final_leaves_no_trace(
     _no_trace(store, tmp_path)
 
 
+async def test_a_turn_the_ears_lost_is_admitted_and_asked_again(store: TicketStore) -> None:
+    watch = Watch()
+    intake = build(store, watch)
+    ears = TwoMinds()
+    session: AgentSession[None] = AgentSession(
+        stt=ears, vad=None, turn_handling={"turn_detection": "stt"}, user_away_timeout=None
+    )
+    session.input.audio = SilentLine()
+    await session.start(intake, record=False)
+    try:
+        async with asyncio.timeout(20):
+            assert await watch.asked_slots.get() is Slot.CONSENT
+            lost = stt.STTError(
+                timestamp=0.0, label="ears", error=ConnectionError(), recoverable=True
+            )
+            ears.emit("error", lost)
+            assert await watch.asked_slots.get() is Slot.COMPLAINT
+    finally:
+        await session.aclose()
+    assert intake.dialogue.state.unheard == 1
+    assert [line.prompt for line in intake.dialogue.last.step.say] == [  # type: ignore[union-attr]
+        "not_heard",
+        "ask_complaint",
+    ]
+
+
 def _no_trace(store: TicketStore, folder: Path) -> None:
     """Nothing of the preflight is in any journal line or row, encrypted or not."""
     rows = list(store.repository.search(unmask=True))

@@ -17,7 +17,7 @@ from pathlib import Path
 from agent.complaint import Call, Slot, UnderstoodTurn
 from agent.conversation.steps import Step
 from agent.settings import Settings
-from agent.worker import build_parts, build_session
+from agent.wiring import build_parts, build_session
 
 ANSWERS = {
     Slot.CONSENT: "சரி",

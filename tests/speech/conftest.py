@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from agent.speech.audio import Samples, resample
 from agent.speech.engine import Ears
@@ -16,6 +17,10 @@ from tests.speech.whisper_maker import make_model
 
 SAID = "தண்ணி வரல"
 """What the saying model makes of any speech."""
+
+# A shared machine may stop for a second: how long an example takes proves nothing.
+settings.register_profile("kural", deadline=None)
+settings.load_profile("kural")
 
 Speak = Callable[..., Samples]
 

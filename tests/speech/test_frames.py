@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 
 import pytest
 from hypothesis import given
@@ -37,19 +38,25 @@ def test_a_frame_comes_back_as_it_was_sent(frame: Frame) -> None:
     assert FrameDecoder().feed(encode(frame)) == [frame]
 
 
-@given(st.lists(some_frames, max_size=5), st.data())
+@given(st.lists(some_frames, max_size=5), st.lists(st.floats(0, 1), max_size=20))
 def test_frames_survive_every_way_the_network_may_cut_them(
-    sent: list[Frame], data: st.DataObject
+    sent: list[Frame], cuts: list[float]
 ) -> None:
     stream = b"".join(map(encode, sent))
+    edges = [0, *sorted(int(cut * len(stream)) for cut in cuts), len(stream)]
     decoder = FrameDecoder()
     got: list[Frame] = []
-    while stream:
-        size = data.draw(st.integers(1, max(1, len(stream))))
-        got += decoder.feed(stream[:size])
-        stream = stream[size:]
+    for begin, end in itertools.pairwise(edges):
+        got += decoder.feed(stream[begin:end])
     assert got == sent
     assert not decoder.pending
+
+
+def test_a_frame_that_comes_byte_by_byte_is_read() -> None:
+    frame = Frame(Kind.DATA, 7, {"word": "தண்ணி"}, b"sound")
+    decoder = FrameDecoder()
+    got = [frame for byte in encode(frame) for frame in decoder.feed(bytes([byte]))]
+    assert got == [frame]
 
 
 @given(st.binary(min_size=1, max_size=300))

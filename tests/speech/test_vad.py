@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import numpy as np
+import pytest
 from livekit import rtc
 from livekit.agents.vad import VADEvent, VADEventType
 
@@ -10,9 +13,13 @@ from agent.speech.audio import Samples
 from agent.speech.vad import PREFIX_PADDING_S, WINDOW_S, load_vad
 from tests.speech.conftest import Speak
 
+Form = Literal["native", "silero"]
 
-async def events(sound: Samples, *, min_silence_s: float = 0.35) -> list[VADEvent]:
-    stream = load_vad(min_silence_s=min_silence_s).stream()
+
+async def events(
+    sound: Samples, *, min_silence_s: float = 0.35, form: Form = "native"
+) -> list[VADEvent]:
+    stream = load_vad(min_silence_s=min_silence_s, form=form).stream()
     for start in range(0, len(sound), 320):
         chunk = sound[start : start + 320]
         stream.push_frame(rtc.AudioFrame(chunk.tobytes(), 16_000, 1, len(chunk)))
@@ -26,8 +33,9 @@ def _kinds(heard: list[VADEvent]) -> list[VADEventType]:
     return [e.type for e in heard if e.type is not VADEventType.INFERENCE_DONE]
 
 
-async def test_a_sentence_begins_and_ends_once(speak: Speak) -> None:
-    heard = await events(speak("எங்க தெருவில மூணு நாளா தண்ணி வரல", before=1, after=1))
+@pytest.mark.parametrize("form", get_args(Form))
+async def test_a_sentence_begins_and_ends_once(speak: Speak, form: Form) -> None:
+    heard = await events(speak("எங்க தெருவில மூணு நாளா தண்ணி வரல", before=1, after=1), form=form)
     assert _kinds(heard) == [VADEventType.START_OF_SPEECH, VADEventType.END_OF_SPEECH]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rapidfuzz import fuzz
 
-from agent.complaint import Answer, Intent, Priority, Slot
+from agent.complaint import Answer, Category, Intent, Place, Priority, Slot
 from agent.tamil.sound import join_keys
 from agent.tamil.words import split_words
 from agent.understanding.keywords import default_priority
@@ -23,8 +23,8 @@ class Heard:
     """What a plain flow would know after a call."""
 
     intent: Intent | None = None
-    categories: tuple = ()
-    place: object = None
+    categories: tuple[Category, ...] = ()
+    place: Place | None = None
     landmark: str | None = None
     days: int | None = None
     name: str | None = None
