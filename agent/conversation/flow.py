@@ -28,7 +28,7 @@ from agent.conversation.steps import (
     TicketFound,
     TicketUnknown,
 )
-from agent.conversation.taking import take
+from agent.conversation.taking import CORRECTABLE, MAX_CORRECTIONS, is_located, take
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,7 +37,6 @@ MAX_TRIES = 2
 """A question is put twice at most; then the call goes on without its answer."""
 MAX_UNHEARD = 3
 """Silences before a polite good-bye (6 s each: 20 s in all, peers.md section 4)."""
-MAX_CORRECTIONS = 2
 MAX_REPEATS = 3
 MAX_INSULTS = 3
 
@@ -128,7 +127,8 @@ def _on_special_intent(state: FlowState, turn: UnderstoodTurn) -> Step | None:
         return _next(replace(taken, intent=Intent.HUMAN), Line("human"))
     if turn.intent is Intent.WRONG_NUMBER and not state.categories:
         return _end(replace(state, intent=Intent.WRONG_NUMBER), "wrong_number", Line("wrong"))
-    if turn.intent in (Intent.STATUS, Intent.INFO) and not state.categories:
+    new = turn.intent is not state.intent and not state.categories
+    if turn.intent in (Intent.STATUS, Intent.INFO) and new:
         taken, _ = take(state, turn)
         lead = (Line("info"),) if turn.intent is Intent.INFO else ()
         return _next(replace(taken, intent=turn.intent), *lead)
@@ -213,19 +213,17 @@ def _again(state: FlowState, turn: UnderstoodTurn) -> Step:
 
 
 def _after_confirm(state: FlowState, turn: UnderstoodTurn) -> Step:
-    changed = turn.correction or turn.corrects is not None or turn.answer is Answer.NO
+    part = turn.corrects if turn.corrects in CORRECTABLE else None
+    changed = turn.correction or part is not None or turn.answer is Answer.NO
     if turn.answer is Answer.YES and not changed:
         return _file(state)
     if not changed and turn.answer is None and state.tries == 0:
         return _said(replace(state, tries=1), (Line("sorry"), Line("readback_end")))
     if not changed or state.corrections >= MAX_CORRECTIONS:
         return _file(state)
-    state = replace(state, corrections=state.corrections + 1, tries=0)
-    if turn.corrects is not None and turn.corrects not in state.closed:
-        return _ask(replace(state, expect=turn.corrects))
-    if turn.corrects is not None:
-        return _next(state)
-    return _ask(replace(state, expect=Slot.CORRECTION))
+    if part is not None:  # counted when it was taken back
+        return _next(replace(state, tries=0))
+    return _ask(replace(state, expect=Slot.CORRECTION, corrections=state.corrections + 1, tries=0))
 
 
 def _after_ticket(state: FlowState, turn: UnderstoodTurn) -> Step:
@@ -293,7 +291,7 @@ def _known(state: FlowState, slot: Slot) -> bool:
         case Slot.COMPLAINT:
             return bool(state.categories)
         case Slot.PLACE:
-            return state.place is not None and bool(state.place.candidates)
+            return is_located(state.place)
         case Slot.LANDMARK:
             return state.landmark is not None
         case Slot.DAYS:

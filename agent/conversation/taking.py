@@ -7,12 +7,19 @@ changes only when its own question is open or the caller takes it back.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from agent.complaint import Answer, Category, Intent, Slot, UnderstoodTurn
 from agent.conversation.steps import FlowState
 
+if TYPE_CHECKING:
+    from agent.complaint import Place
+
 STORY_WORDS = 5
 """An answer to "what is wrong?" this long is kept as OTHER even when no keyword is in it."""
+MAX_CORRECTIONS = 4
+"""Taken back more often, a value stays as it was said last: the call must end some time."""
+CORRECTABLE = frozenset({Slot.PLACE, Slot.LANDMARK, Slot.DAYS, Slot.NAME, Slot.PHONE})
 _PLACE_SLOTS = frozenset({Slot.PLACE, Slot.DISTRICT, Slot.AREA})
 _NARROW = frozenset({Slot.LANDMARK, Slot.NAME, Slot.PHONE, Slot.SAME_NUMBER, Slot.REPEAT})
 """Questions whose answers are full of place-like and number-like words that mean neither."""
@@ -38,9 +45,14 @@ def take(state: FlowState, turn: UnderstoodTurn) -> tuple[FlowState, bool]:
     answered = _answers(state, taken, turn)
     if answered and slot is not None and slot is not Slot.CONFIRM:
         taken = replace(taken, closed=taken.closed | {slot})
-    if turn.corrects is not None:
+    if turn.corrects in CORRECTABLE and taken.corrections < MAX_CORRECTIONS:
         taken = _reopen(taken, turn.corrects, turn)
     return taken, answered
+
+
+def is_located(place: Place | None) -> bool:
+    """Whether a place is known: its seats, or that it is a city whose part must be asked."""
+    return place is not None and (bool(place.candidates) or place.question is not None)
 
 
 def settles(state: FlowState, turn: UnderstoodTurn) -> bool:
@@ -142,7 +154,7 @@ def _answers(before: FlowState, after: FlowState, turn: UnderstoodTurn) -> bool:
         case Slot.COMPLAINT:
             return bool(after.categories)
         case Slot.PLACE:
-            return after.place is not None and bool(after.place.candidates)
+            return is_located(after.place)
         case Slot.DISTRICT | Slot.AREA:
             return after.place is not before.place
         case Slot.LANDMARK:
@@ -166,7 +178,9 @@ def _answers(before: FlowState, after: FlowState, turn: UnderstoodTurn) -> bool:
 
 def _reopen(state: FlowState, slot: Slot, turn: UnderstoodTurn) -> FlowState:
     """Forget a value the caller took back without giving a new one, so that it is asked again."""
-    reopened = replace(state, closed=state.closed - {slot}, tries=0)
+    reopened = replace(
+        state, closed=state.closed - {slot}, tries=0, corrections=state.corrections + 1
+    )
     match slot:
         case Slot.PLACE if turn.place is None:
             return replace(

@@ -1,8 +1,8 @@
 """Clean Tamil text: one form for every word, whatever keyboard or recogniser wrote it.
 
 Everything that enters understanding passes :func:`clean` once. Facts about the script: Unicode
-15.1, chapter 12.6; the two-part vowel signs and the au-length trap are described in
-docs/language.md.
+15.1, chapter 12.6. Two traps: vowel signs typed in two parts (NFC joins them), and ௌ typed as the
+sign ெ followed by the letter ள (NFC does not).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ when the recogniser joined or split its words.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -51,6 +51,14 @@ class _Pattern(Generic[Label]):
     joined: str
     """All parts as one folded string, or empty when that would match too much."""
 
+    @property
+    def least_key(self) -> int:
+        """From how many letters on a sound key may match a beginning."""
+        return _KEY_PREFIX_BESIDE if len(self.parts) > 1 else _KEY_PREFIX_FROM
+
+
+_Index = defaultdict[str, dict[tuple[_Part, int], list[_Pattern[Label]]]]
+
 
 @dataclass(frozen=True, slots=True)
 class Match(Generic[Label]):
@@ -69,8 +77,8 @@ class PatternBook(Generic[Label]):
     """All patterns of one table, indexed by how they begin. Shared by all calls, never changed."""
 
     def __init__(self, rows: Iterable[tuple[Label, str]]) -> None:
-        self._by_letters: dict[str, list[_Pattern[Label]]] = defaultdict(list)
-        self._by_key: dict[str, list[_Pattern[Label]]] = defaultdict(list)
+        self._by_letters: _Index[Label] = defaultdict(dict)
+        self._by_key: _Index[Label] = defaultdict(dict)
         self._by_number: list[_Pattern[Label]] = []
         for label, source in rows:
             pattern = _compile(label, source)
@@ -80,9 +88,11 @@ class PatternBook(Generic[Label]):
             if first.text == NUMBER:
                 self._by_number.append(pattern)
                 continue
+            # Patterns that begin alike stand together: their first word is compared once.
+            group = (first, pattern.least_key)
             if first.plain and not first.plain.isascii():
-                self._by_letters[first.plain[:2]].append(pattern)
-            self._by_key[first.key[:1]].append(pattern)
+                self._by_letters[first.plain[:2]].setdefault(group, []).append(pattern)
+            self._by_key[first.key[:2]].setdefault(group, []).append(pattern)
 
     def find(
         self, words: Sequence[Word], number_ends: Mapping[int, int] | None = None
@@ -105,12 +115,15 @@ class PatternBook(Generic[Label]):
                     found.append(Match(pattern.label, pattern.source, at, end))
         return found
 
-    def _starting(self, word: Word, number: bool) -> Iterable[_Pattern[Label]]:
-        if word.tamil:
-            yield from self._by_letters.get(word.plain[:2], ())
-            yield from self._by_letters.get(word.plain[:1], ())
-        else:
-            yield from self._by_key.get(word.key[:1], ())
+    def _starting(self, word: Word, number: bool) -> Iterator[_Pattern[Label]]:
+        """Yield the patterns that may begin at this word."""
+        index = self._by_letters if word.tamil else self._by_key
+        start = word.plain if word.tamil else word.key
+        for begin in (start[:2], start[:1]) if len(start) > 1 else (start,):
+            for (first, least), patterns in index.get(begin, {}).items():
+                # A word shorter than the pattern's first may be its half: தெரு|விளக்கு.
+                if _sounds_like(first, word, least) or first.plain.startswith(word.plain):
+                    yield from patterns
         if number:
             yield from self._by_number
 
@@ -178,7 +191,7 @@ def _match(
 ) -> int:
     """Return the index after the last matched word, or 0."""
     here = at
-    least = _KEY_PREFIX_BESIDE if len(pattern.parts) > 1 else _KEY_PREFIX_FROM
+    least = pattern.least_key
     for number, part in enumerate(pattern.parts):
         reach = range(here, min(here + (_GAP_WORDS + 1 if part.gap_before else 1), len(words)))
         for place in reach if number else (at,):

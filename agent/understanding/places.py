@@ -1,6 +1,6 @@
 """From places named to the seat: candidates with scores, and the question that separates them.
 
-Rules (docs/language.md, "From a place mention to a seat"): the smaller place decides over the
+The rules: the smaller place decides over the
 larger; "X பக்கம் Y" means Y; what is taken back does not count; places of one name stay open until
 the caller says the district. An ambiguous place is never guessed.
 """

@@ -140,6 +140,14 @@ def test_the_district_settles_the_seat():
     assert steps[-1].expect is Slot.LANDMARK
 
 
+def test_a_city_too_large_for_one_question_is_asked_for_its_part():
+    city = Place("சென்னை", "Chennai", "சென்னை", (), Slot.AREA)
+    steps = play(YES, STORY, turn("சென்னை", place=city), turn("அடையாறு", place=place(25)))
+    assert prompts(steps[-2]) == ["ask_area"]
+    assert steps[-1].expect is Slot.LANDMARK
+    assert steps[-1].state.place.constituency == 25  # type: ignore[union-attr]
+
+
 def test_an_unknown_place_is_asked_once_more_and_its_words_kept():
     nowhere = Place("வடக்கூர்", None, None)
     steps = play(YES, STORY, turn("வடக்கூர்", place=nowhere), turn("வடக்கூர்", place=nowhere))

@@ -1,0 +1,142 @@
+"""Whatever a caller does, in whatever order: promises the flow keeps in every call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.complaint import (
+    Answer,
+    Category,
+    Intent,
+    Place,
+    SeatCandidate,
+    Slot,
+    UnderstoodTurn,
+)
+from agent.conversation.complaints import FILED_INTENTS, complaints
+from agent.conversation.flow import advance, opening
+from agent.conversation.script import Script
+from agent.conversation.steps import (
+    Event,
+    FileComplaints,
+    Filed,
+    FlowState,
+    LookUp,
+    NotFiled,
+    Silence,
+    Step,
+    TicketFound,
+    TicketUnknown,
+)
+from agent.settings import CallSettings
+
+NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+SCRIPT = Script.load(CallSettings().prompts_dir)
+MOST_TURNS = 60
+"""A caller who answers nothing is led to the end of the call well before this."""
+
+
+def seat(number: int) -> SeatCandidate:
+    return SeatCandidate(number, "S", "தொ", "D", "மா", 0.9, "test")
+
+
+places = st.builds(
+    lambda numbers, question: Place(
+        "ஊர்",
+        "Town" if numbers else None,
+        "ஊர்" if numbers else None,
+        tuple(map(seat, numbers)),
+        question if len(numbers) > 1 else None,
+    ),
+    st.lists(st.integers(1, 234), max_size=4, unique=True),
+    st.sampled_from([Slot.DISTRICT, Slot.AREA]),
+)
+turns = st.builds(
+    UnderstoodTurn,
+    text=st.sampled_from(["", "ம்", "ஆமா", "அது வந்து ரொம்ப நாளா இப்படித்தான் இருக்கு"]),
+    intent=st.none() | st.sampled_from(Intent),
+    categories=st.lists(st.sampled_from(Category), max_size=3, unique=True).map(tuple),
+    emergency=st.sampled_from([False, False, False, True]),
+    place=st.none() | places,
+    landmark=st.none() | st.just("கோயில்"),
+    days=st.none() | st.integers(0, 400),
+    name=st.none() | st.just("மீனா"),
+    phone=st.none() | st.just("9842113576"),
+    digits=st.sampled_from(["", "98421", "9842113576", "984211357612"]),
+    same_number=st.booleans(),
+    ticket=st.none() | st.just("204103274"),
+    answer=st.none() | st.sampled_from(Answer),
+    correction=st.booleans(),
+    corrects=st.none() | st.sampled_from(Slot),
+)
+events = st.lists(turns | st.just(Silence()), min_size=1, max_size=MOST_TURNS)
+callers = st.sampled_from(["", "+910000000001"])
+
+
+def settle(step: Step, *, saved: bool) -> Step:
+    """Answer a step's effects as the store would, until there is something to say."""
+    while step.effects:
+        answer: Event
+        match step.effects[0]:
+            case FileComplaints():
+                assert complaints(step.state)[0].intent in FILED_INTENTS
+                numbers = tuple("204103274" for _ in complaints(step.state))
+                answer = Filed(numbers) if saved else NotFiled()
+            case LookUp(number):
+                answer = TicketFound(number, "NEW") if saved else TicketUnknown()
+        said = step.say
+        step = advance(step.state, answer, NOW)
+        step = replace(step, say=(*said, *step.say))
+    return step
+
+
+def play(caller: str, happened: list[Event], *, saved: bool) -> list[Step]:
+    steps = [opening(caller)]
+    for event in happened:
+        if steps[-1].end:
+            break
+        steps.append(settle(advance(steps[-1].state, event, NOW), saved=saved))
+    return steps
+
+
+@given(callers, events, st.booleans())
+@settings(max_examples=400, deadline=None)
+def test_every_step_can_be_spoken_and_the_number_only_after_the_store(caller, happened, saved):
+    for step in play(caller, happened, saved=saved):
+        assert SCRIPT.text(step.say)
+        numbered = [line for line in step.say if "ticket" in line.values]
+        assert not numbered or step.state.filed
+        assert not numbered or step.uninterruptible
+        if not saved:
+            assert not step.state.filed
+
+
+@given(callers, events)
+@settings(max_examples=200, deadline=None)
+def test_what_was_said_is_never_forgotten_unless_it_was_taken_back(caller, happened):
+    before = FlowState()
+    for step in play(caller, happened, saved=True):
+        state = step.state
+        if before.categories and before.categories[0] is not Category.OTHER:
+            assert state.categories
+        if before.description:
+            assert before.description in state.description or state.emergency
+        before = state
+
+
+@given(callers, st.lists(st.just(Silence()) | st.just(UnderstoodTurn("ம்")), min_size=MOST_TURNS))
+@settings(max_examples=50, deadline=None)
+def test_a_caller_who_never_answers_is_led_to_the_end(caller, happened):
+    assert play(caller, happened, saved=True)[-1].end
+
+
+@given(callers, turns)
+@settings(max_examples=100, deadline=None)
+def test_the_same_turn_again_and_again_ends_the_call(caller, turn):
+    steps = play(caller, [turn] * MOST_TURNS, saved=True)
+    repeats = turn.answer is Answer.REPEAT
+    assert steps[-1].end or repeats
