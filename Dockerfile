@@ -24,6 +24,9 @@ WORKDIR /app
 COPY --from=build /opt/venv /opt/venv
 COPY models/ models/
 COPY prompts/ prompts/
+# The text of the GPL-3 for espeak-ng, and what it asks of whoever hands this image on.
+COPY licences/ licences/
+COPY docs/licences.md docs/licences.md
 COPY pyproject.toml README.md LICENSE agent.py ./
 COPY agent/ agent/
 USER 10001
