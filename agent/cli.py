@@ -7,6 +7,7 @@ UTF-8 whatever the locale says: Tamil under ``LANG=C`` is no reason to fail.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -32,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Name -> module that exposes a click command called ``command``, and the line in ``--help``."""
 
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 _BROKEN_PIPE = 141  # 128 + SIGPIPE, likewise
 
@@ -76,6 +78,10 @@ class Kural(click.Group):
             click.echo("kural: another process ended the connection; try again.", err=True)
             ctx.exit(1)
         except OSError as exc:
+            if exc.filename is None and exc.errno in _DISK_FULL:
+                _drop_output()
+                click.echo(f"kural: the output cannot be written: {exc.strerror}.", err=True)
+                ctx.exit(1)
             if exc.filename is None:
                 raise
             click.echo(f"kural: cannot use {exc.filename!s}: {exc.strerror}.", err=True)

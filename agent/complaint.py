@@ -114,6 +114,15 @@ class Answer(StrEnum):
     """The caller asks to hear that again ("மறுபடி சொல்லுங்க")."""
 
 
+class Aside(StrEnum):
+    """What a caller asks back instead of answering."""
+
+    WHO = "who"
+    """Who or what is speaking."""
+    FACT = "fact"
+    """Who will come, when it will be mended, how a scheme works: nothing we may promise."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeatCandidate:
     """One assembly constituency a spoken place may belong to."""
@@ -143,6 +152,8 @@ class Place:
     """Best first, at most six; more than one means it must be asked back or kept open."""
     question: Slot | None = None
     """The one question that separates the candidates (DISTRICT or AREA), or None."""
+    outside: bool = False
+    """A place we know of, but not in Tamil Nadu."""
 
     @property
     def constituency(self) -> int | None:
@@ -192,6 +203,8 @@ class UnderstoodTurn:
     """The turn takes something back ("இல்ல இல்ல ...")."""
     corrects: Slot | None = None
     """Which part is taken back, when the caller said it."""
+    asks: Aside | None = None
+    """The turn answers nothing; it asks something back."""
     confidential: bool = False
     """Bribery, violence at home, caste atrocity: no call back unless the caller agrees."""
     decisions: tuple[Decision, ...] = ()

@@ -64,6 +64,6 @@ def render() -> None:
 def named_in_code(script: Script) -> set[str]:
     """Ids of prompts that stand as words in the flow's own source."""
     folder = Path(__file__).parent / "conversation"
-    sources = [folder / name for name in ("flow.py", "readback.py", "dialogue.py")]
+    sources = [folder / name for name in ("flow.py", "questions.py", "readback.py")]
     words = {w for path in sources for w in _NAMED.findall(path.read_text(encoding="utf-8"))}
     return (words & set(script.prompts)) - families()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from agent.errors import ConfigurationError
@@ -151,6 +151,12 @@ class Settings(BaseSettings):
     livekit: LiveKitSettings = LiveKitSettings()
     control: ControlSettings = ControlSettings()
     log: LogSettings = LogSettings()
+
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        """``DATA_DIR=`` is the default: key and journals must not fall into any working folder."""
+        return cls.model_fields["data_dir"].default if value == "" else value
 
     @property
     def database_url(self) -> str:

@@ -211,3 +211,25 @@ def test_commands_log_warnings_unless_asked(env, expected):
 def test_the_form_of_log_lines_is_a_setting():
     done = run_with(LOG_BOTH, env={"LOG__FORMAT": "text"})
     assert done.stderr.decode().rstrip().endswith("WARNING x  high")
+
+
+def test_a_full_disk_behind_the_output_is_one_sentence():
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "agent", "understand", "தண்ணி வரல"],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.decode() == "kural: the output cannot be written: No space left on device.\n"
+
+
+@pytest.mark.parametrize("command", [("understand",), ("say", "-", "--out", "never.wav")])
+def test_a_closed_standard_input_is_one_sentence(command):
+    done = kural(*command, preexec_fn=lambda: os.close(0))
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith("kural: ")
+    assert done.stderr.count(b"\n") == 1

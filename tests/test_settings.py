@@ -160,3 +160,8 @@ def test_paths_and_addresses_follow_the_data_folder(monkeypatch, tmp_path):
     assert read.journal_dir == tmp_path / "d" / "journal"
     monkeypatch.setenv("SPEECH__EARS_URL", "tcp://ears:7000")
     assert settings.load().ears_url == "tcp://ears:7000"
+
+
+def test_an_empty_data_dir_is_the_default_not_the_working_folder(monkeypatch):
+    monkeypatch.setenv("DATA_DIR", "")
+    assert settings.load().data_dir == Path("var")

@@ -5,6 +5,7 @@ Plain lines, so that it reads the same on a terminal and in a log file.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from agent.callers.sources import CallSource
 
 _INDENT = 18
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""Characters that steer a terminal; a script or a model may hold them."""
 
 
 class LiveView:
@@ -87,6 +90,6 @@ class LiveView:
         when = f"{at_s:7.2f} s" if at_s is not None else " " * 9
         line = Text(f"{when}  ", "dim")
         line.append(f"{who:<{_INDENT - 11}}", style)
-        line.append(" " * (len(who) > _INDENT - 11) + words)
+        line.append(" " * (len(who) > _INDENT - 11) + _CONTROL.sub("", words))
         line.append(note, "dim")
         self._console.print(line, soft_wrap=True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from agent.tickets.repository import CallRecord, Search, Ticket, TicketRepository
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent.tickets.database import DatabaseAway
+from agent.tickets.repository import CallRecord, Search, Ticket
 
 if TYPE_CHECKING:
-    pass
+    from agent.tickets.repository import TicketRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,18 @@ def rows_of(repository: TicketRepository, call_id: str, caller: str) -> tuple[Ou
 
     Raises:
         TicketError: the rows cannot be opened with this key.
+        DatabaseAway: the database cannot be read.
     """
+    try:
+        return _rows(repository, call_id, caller)
+    except SQLAlchemyError:
+        raise DatabaseAway(
+            "The rows of the call cannot be read back from the database: see to its disk, then "
+            "run kural tickets replay."
+        ) from None
+
+
+def _rows(repository: TicketRepository, call_id: str, caller: str) -> tuple[OutcomeRow, ...]:
     tickets = list(repository.search(Search(call_id=call_id), unmask=True))
     if tickets:
         return tuple(map(_of_ticket, sorted(tickets, key=lambda t: t.issue_index)))

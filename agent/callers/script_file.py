@@ -13,7 +13,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from agent.complaint import Category, Intent, Priority, Slot
 from agent.errors import UnreadableInput
@@ -24,6 +31,12 @@ TURN_WORDS = frozenset(slot.value for slot in Slot) | frozenset(
     ("status", "human", "info", "abuse", "wrong", "silence", "unclear")
 )
 """What a turn may answer: a question of the flow, or what a caller does unasked."""
+_TOLD_PLAINLY = {
+    "tuple_type": "Input should be a list",
+    "model_type": "Input should be an object in braces",
+    "string_unicode": "Input holds half a character (a lone \\ud800 to \\udfff)",
+}
+"""Kinds of trouble that the validator tells in Python's words."""
 _MAX_FILE_BYTES = 1_000_000
 """A script is a page of text; anything larger is not one."""
 
@@ -33,7 +46,7 @@ def _composed(value: object) -> object:
     return unicodedata.normalize("NFC", value).strip() if isinstance(value, str) else value
 
 
-TamilText = Annotated[str, BeforeValidator(_composed), Field(max_length=2000)]
+TamilText = Annotated[str, Field(max_length=2000), BeforeValidator(_composed)]
 SeatNumber = Annotated[int, Field(ge=1, le=234)]
 
 
@@ -150,7 +163,7 @@ def read_object(path: Path) -> dict[str, Any]:
         data = json.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise UnreadableInput(f"{path} is not UTF-8 text; save it as UTF-8.") from None
-    except (json.JSONDecodeError, RecursionError) as exc:
+    except (ValueError, RecursionError) as exc:  # ValueError: a number of thousands of digits
         where = f" (line {exc.lineno})" if isinstance(exc, json.JSONDecodeError) else ""
         raise UnreadableInput(f"{path} is not valid JSON{where}.") from None
     if not isinstance(data, dict):
@@ -169,6 +182,6 @@ def parse_call(path: Path, data: Mapping[str, Any]) -> ScriptedCall:
     except ValidationError as exc:
         first = exc.errors(include_input=False, include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])
-        reason = first["msg"].removeprefix("Value error, ")
+        reason = _TOLD_PLAINLY.get(first["type"], first["msg"]).removeprefix("Value error, ")
         told = f"field {field}: {reason}" if field else reason
         raise UnreadableInput(f"{path}: {told[:200].rstrip('.')}.") from None

@@ -20,6 +20,9 @@ LOG_BYTES = 5 * 1024 * 1024
 STOP_WITHIN_S = 3.0
 """From SIGTERM to SIGKILL."""
 
+_SAYS = "kural: "
+"""Beginning of the one sentence with which the command line refuses (see ``agent.cli``)."""
+_END_BYTES = 4096
 _TETHER = Path(__file__).with_name("tether.py")
 _NOT_THEIRS = ("TICKETS", "LIVEKIT", "SPEECH", "DATA_DIR", "PYTHONPATH")
 """Beginnings of variables a child does not get from our environment: keys of the database and of
@@ -97,6 +100,18 @@ async def end(process: asyncio.subprocess.Process) -> None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def last_sentence(log: Path) -> str:
+    """The last sentence of ours at the end of a log (``kural: ...``); empty when there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _END_BYTES))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    said = [line.removeprefix(_SAYS) for line in lines if line.startswith(_SAYS)]
+    return said[-1] if said else ""
 
 
 def trim_log(log: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from agent.control import child
-from agent.errors import AgentError, EngineUnavailable
+from agent.errors import AgentError, ConfigurationError, EngineUnavailable
 from agent.settings import Settings
 from agent.speech.link import LinkClient
 
@@ -71,10 +71,17 @@ class Keeper:
         self._ready = asyncio.Event()
         self._refusals = 0
         self._hopeless = asyncio.Event()
+        self._refused = ""
         self._trouble = f"the end of {self._log_path} says why"
 
     async def until_ready(self) -> None:
-        """Wait for the first answer; raises the part's error when there will be none."""
+        """Wait for the first answer.
+
+        Raises:
+            ConfigurationError: the part refuses its settings; in its own words, since its log may
+                lie in a folder that is gone when the sentence is read.
+            AgentError: the part's own class, when there will be no answer for another reason.
+        """
         waits = [asyncio.create_task(e.wait()) for e in (self._ready, self._hopeless)]
         try:
             await asyncio.wait(
@@ -85,6 +92,8 @@ class Keeper:
         finally:
             for wait in waits:
                 wait.cancel()
+        if self._refused:
+            raise ConfigurationError(f"The {self.name} did not start: {self._refused}")
         if not self._ready.is_set():
             raise self._part.error(f"The {self.name} did not start: {self._trouble}.")
 
@@ -146,6 +155,7 @@ class Keeper:
             # Once may be a dying predecessor that still holds the socket.
             self._refusals += 1
             if self._refusals > 1:
+                self._refused = await asyncio.to_thread(child.last_sentence, self._log_path)
                 self._hopeless.set()
 
     async def _until_it_answers(self, process: asyncio.subprocess.Process) -> bool:

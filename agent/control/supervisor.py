@@ -24,6 +24,7 @@ class Supervisor:
     Entering waits until every part answers. Each object is used once.
 
     Raises:
+        ConfigurationError: ears or voice refuse their settings; the message is theirs.
         EngineUnavailable: the ears did not start; the message names their log.
         VoiceUnavailable: the same for the voice.
     """

@@ -37,7 +37,7 @@ def _complaint(state: FlowState, intent: Intent, category: Category | None) -> C
         priority=_priority(intent, category),
         place=state.place,
         landmark=state.landmark,
-        days=state.days,
+        days=None if category in state.later else state.days,
         name=state.name,
         phone=_phone(state, intent),
         description=state.description,

@@ -2,9 +2,9 @@
 
 ``advance(state, event, now) -> Step``. No clock, no network, no language model: the whole dialogue
 is tested in virtual time. The order of questions follows the ideal call (docs/architecture.md):
-consent, story, place, the one question that separates same-named places, landmark, days, name,
-call-back number, read-back, ticket. Nothing is asked that was already said, and an unanswered
-question is asked twice at most.
+consent, the questions (:mod:`agent.conversation.questions`), read-back, ticket. An unanswered
+question is asked twice at most, what the caller takes back is asked again, and what he asks back is
+answered without promising anything.
 """
 
 from __future__ import annotations
@@ -12,9 +12,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.complaint import Answer, Category, Intent, Slot, UnderstoodTurn
+from agent.complaint import Answer, Aside, Category, Intent, Slot, UnderstoodTurn
 from agent.conversation.complaints import complaints
-from agent.conversation.readback import filed_lines, phone_tail, read_back
+from agent.conversation.questions import (
+    first_missing,
+    goes_on,
+    question,
+    question_again,
+    question_alone,
+)
+from agent.conversation.readback import filed_lines, read_back
 from agent.conversation.steps import (
     Event,
     FileComplaints,
@@ -28,7 +35,16 @@ from agent.conversation.steps import (
     TicketFound,
     TicketUnknown,
 )
-from agent.conversation.taking import CORRECTABLE, MAX_CORRECTIONS, is_located, take
+from agent.conversation.taking import (
+    CHECKING,
+    CORRECTABLE,
+    MAX_CORRECTIONS,
+    contradicting,
+    is_told,
+    new_troubles,
+    take,
+    take_more,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,29 +55,8 @@ MAX_UNHEARD = 3
 """Silences before a polite good-bye (6 s each: 20 s in all, peers.md section 4)."""
 MAX_REPEATS = 3
 MAX_INSULTS = 3
-
-_ASK = {
-    Slot.COMPLAINT: "ask_complaint",
-    Slot.PLACE: "ask_place",
-    Slot.DISTRICT: "ask_district",
-    Slot.AREA: "ask_area",
-    Slot.LANDMARK: "ask_landmark",
-    Slot.DAYS: "ask_days",
-    Slot.NAME: "ask_name",
-    Slot.SAME_NUMBER: "ask_same_number",
-    Slot.PHONE: "ask_phone",
-    Slot.CORRECTION: "ask_correction",
-    Slot.REPEAT: "ask_repeat",
-    Slot.TICKET: "ask_ticket",
-}
-_WHOLE = {Slot.PHONE: 10, Slot.TICKET: 9}
-"""Digits of a whole number."""
-_ASK_AGAIN = {
-    Slot.COMPLAINT: "ask_complaint_again",
-    Slot.PLACE: "ask_place_again",
-    Slot.PHONE: "ask_phone_again",
-    Slot.TICKET: "ask_ticket_again",
-}
+MAX_ASIDES = 4
+"""Questions of the caller that are answered; after them the call goes on with ours."""
 
 
 def opening(caller: str = "", seat: int | None = None) -> Step:
@@ -91,10 +86,11 @@ def _on_store(state: FlowState, event: Filed | NotFiled | TicketFound | TicketUn
         case Filed(numbers):
             filed = replace(state, filed=numbers, outcome="filed", expect=Slot.REPEAT, tries=0)
             lead = "emergency_filed" if state.emergency else "ticket_filed"
-            say = (*filed_lines(lead, numbers), Line("ask_repeat"))
+            say = (*filed_lines(lead, numbers[len(state.filed) :]), Line("ask_repeat"))
             return Step(replace(filed, last=say), say, uninterruptible=True)
         case NotFiled():
-            return _end(state, "not_saved", Line("not_saved"))
+            outcome = "filed" if state.filed else "not_saved"
+            return _end(state, outcome, Line("not_saved"))
         case TicketFound(_, status):
             return _end(state, "status", Line(f"status_{status}"), Line("closing_status"))
         case TicketUnknown():
@@ -109,14 +105,26 @@ def _on_turn(state: FlowState, turn: UnderstoodTurn) -> Step:
     special = _on_special_intent(state, turn)
     if special is not None:
         return special
+    if state.filed:
+        return _after_ticket(state, turn)
+    if turn.asks is not None and state.asides < MAX_ASIDES:
+        return _on_aside(state, turn.asks)
+    if state.expect in CHECKING and turn.answer is Answer.REFUSED:
+        return _on_withdrawal(state)
+    turn = contradicting(state, turn)
     taken, answered = take(state, turn)
     if answered:
         taken = replace(taken, tries=0, unheard=0)
-    return _after(taken, turn, answered=answered)
+    if state.expect is Slot.CONFIRM:
+        return _after_confirm(taken, turn)
+    reopened = taken.corrections > state.corrections
+    if answered or reopened or state.expect in (None, Slot.CONSENT):
+        return _next(taken)
+    return _again(state, taken, turn)
 
 
 def _on_special_intent(state: FlowState, turn: UnderstoodTurn) -> Step | None:
-    if turn.emergency and not state.emergency and not state.filed:
+    if turn.emergency and not state.emergency:
         return _on_emergency(state, turn)
     if turn.intent is Intent.ABUSE:
         return _on_abuse(state)
@@ -136,7 +144,13 @@ def _on_special_intent(state: FlowState, turn: UnderstoodTurn) -> Step | None:
 
 
 def _on_emergency(state: FlowState, turn: UnderstoodTurn) -> Step:
+    if state.filed:
+        urgent = replace(take_more(state, turn, (Category.EMERGENCY,)), emergency=True)
+        return _file(urgent)
     taken, _ = take(state, turn)
+    if turn.text not in taken.description:
+        # Staff must read what the danger is, whatever question it was told at.
+        taken = replace(taken, description=f"{taken.description} {turn.text}".strip())
     urgent = replace(
         taken,
         emergency=True,
@@ -155,11 +169,37 @@ def _on_abuse(state: FlowState) -> Step:
     if insults >= MAX_INSULTS:
         intent = state.intent or Intent.ABUSE
         return _end(replace(state, intent=intent), "abuse", Line("abuse_end"))
-    lead = Line("abuse_calm" if insults == 1 else "abuse_warn")
-    if state.expect is Slot.CONSENT:
-        state = replace(state, closed=state.closed | {Slot.CONSENT}, expect=Slot.COMPLAINT)
-        return Step(replace(state, last=(lead,)), (lead,))
-    return Step(state, (lead, *_question(state)))
+    calm = "abuse_calm_known" if state.categories else "abuse_calm"
+    lead = Line(calm if insults == 1 else "abuse_warn")
+    state = _past_consent(state)
+    if state.expect is Slot.COMPLAINT and insults == 1:
+        return Step(replace(state, last=(lead,)), (lead,))  # it asks for the trouble itself
+    return Step(state, (lead, *question(state)))
+
+
+def _on_aside(state: FlowState, asks: Aside) -> Step:
+    """Answer who is speaking; who will come and when is not ours to say. Then ask on."""
+    state = replace(_past_consent(state), asides=state.asides + 1, unheard=0)
+    return Step(state, (_aside(asks), *question_alone(state)))
+
+
+def _on_withdrawal(state: FlowState) -> Step:
+    """The caller wants no complaint after all: what was told is not kept."""
+    empty = FlowState(
+        caller=state.caller, seat=state.seat, consent=state.consent, intent=Intent.INFO
+    )
+    return _end(empty, "refused", Line("closing_withdrawn"))
+
+
+def _aside(asks: Aside) -> Line:
+    return Line("who_we_are" if asks is Aside.WHO else "cannot_say")
+
+
+def _past_consent(state: FlowState) -> FlowState:
+    """The notice is not read out twice; no answer to it is no consent."""
+    if state.expect is not Slot.CONSENT:
+        return state
+    return replace(state, closed=state.closed | {Slot.CONSENT}, expect=Slot.COMPLAINT)
 
 
 def _on_unheard(state: FlowState, prompt: str) -> Step:
@@ -169,52 +209,51 @@ def _on_unheard(state: FlowState, prompt: str) -> Step:
         return _end(state, "filed", Line("closing"))
     if unheard >= MAX_UNHEARD:
         if complaints(state):
-            return Step(replace(state, outcome="silent"), (Line("closing_silent"),), end=True)
+            return Step(replace(state, outcome="silent"), (Line("closing_partial"),), end=True)
         silent = replace(state, intent=state.intent or Intent.WRONG_NUMBER)
         return _end(silent, "wrong_number", Line("closing_silent"))
-    if state.expect is Slot.CONSENT:
-        state = replace(state, closed=state.closed | {Slot.CONSENT}, expect=Slot.COMPLAINT)
-    return Step(state, (Line(prompt), *_question(state)))
+    state = _past_consent(state)
+    return Step(state, (Line(prompt), *question(state)))
 
 
-def _after(state: FlowState, turn: UnderstoodTurn, *, answered: bool) -> Step:
-    """The step after a turn was taken in: the next question, or this one again."""
-    if state.filed:
-        return _after_ticket(state, turn)
-    if state.expect is Slot.CONFIRM:
-        return _after_confirm(state, turn)
-    if answered or state.expect in (None, Slot.CONSENT):
-        return _next(state)
-    return _again(state, turn)
-
-
-def _again(state: FlowState, turn: UnderstoodTurn) -> Step:
+def _again(before: FlowState, state: FlowState, turn: UnderstoodTurn) -> Step:
     """The open question was not answered: ask once more in other words, then go on without."""
     slot = state.expect
-    assert slot is not None  # noqa: S101 -- narrowed by _after
+    assert slot is not None  # noqa: S101 -- a question is open
+    if goes_on(before, turn):
+        return _said(state, (Line("digits_more"),))
     tries = state.tries + 1
     if tries < MAX_TRIES:
-        if 0 < len(turn.digits) < _WHOLE.get(slot, 0):
-            return _ask(replace(state, tries=tries), Line("digits_more"))
-        again = Line(_ASK_AGAIN.get(slot, _ASK[slot]))
-        lead = () if slot in _ASK_AGAIN else (Line("sorry"),)
-        return _said(replace(state, tries=tries), (*lead, *_fill(state, again)))
-    given_up = replace(state, tries=0, closed=state.closed | {slot}, digits="")
-    if slot is Slot.PHONE and state.caller:
-        # Better the number she calls from than none (domain.md, "Phones").
-        given_up = replace(given_up, phone=state.caller)
-    if slot is Slot.COMPLAINT and not complaints(given_up):
-        return _end(
-            replace(given_up, intent=given_up.intent or Intent.WRONG_NUMBER),
-            "wrong_number",
-            Line("closing_silent"),
-        )
-    return _next(given_up)
+        learned = _facts(state) != _facts(before)
+        asked = replace(state, tries=tries, digits="")
+        return _said(asked, question_again(asked, turn, learned=learned))
+    return _give_up(replace(state, tries=0, closed=state.closed | {slot}, digits=""), slot)
+
+
+def _facts(state: FlowState) -> tuple[object, ...]:
+    return (state.categories, state.landmark, state.days, state.name, state.phone)
+
+
+def _give_up(state: FlowState, slot: Slot) -> Step:
+    """Go on without an answer; without the one thing a call is about, end it."""
+    if slot is Slot.PHONE and state.corrections == 0 and not state.confidential:
+        # Better the number she calls from than none (domain.md, "Phones"); it is read back.
+        state = replace(state, phone=state.caller or None)
+    if slot is Slot.COMPLAINT and not complaints(state):
+        wrong = replace(state, intent=state.intent or Intent.WRONG_NUMBER)
+        return _end(wrong, "wrong_number", Line("closing_unclear"))
+    if state.place is not None and state.place.outside and not state.emergency:
+        # No seat of ours: a ticket would go to nobody.
+        return _end(replace(state, intent=Intent.INFO), "info", Line("closing_outside"))
+    return _next(state)
 
 
 def _after_confirm(state: FlowState, turn: UnderstoodTurn) -> Step:
     part = turn.corrects if turn.corrects in CORRECTABLE else None
     changed = turn.correction or part is not None or turn.answer is Answer.NO
+    more = new_troubles(state, turn) if not changed else ()
+    if more:
+        return _next(take_more(state, turn, more))
     if turn.answer is Answer.YES and not changed:
         return _file(state)
     if not changed and turn.answer is None and state.tries == 0:
@@ -227,8 +266,22 @@ def _after_confirm(state: FlowState, turn: UnderstoodTurn) -> Step:
 
 
 def _after_ticket(state: FlowState, turn: UnderstoodTurn) -> Step:
-    wants_again = turn.answer in (Answer.YES, Answer.REPEAT)
-    if state.expect is Slot.REPEAT and wants_again and state.repeats < MAX_REPEATS:
+    """The number was said: say it again, take another trouble, or close."""
+    more = new_troubles(state, turn)
+    unclear = state.expect is Slot.COMPLAINT and Category.OTHER not in state.categories
+    if unclear and not more and is_told(turn):
+        more = (Category.OTHER,)
+    if more:
+        told = take_more(state, turn, more)
+        return _file(told)
+    announced = turn.intent is Intent.COMPLAINT and not turn.categories
+    again = state.expect is Slot.REPEAT and state.repeats < MAX_REPEATS
+    if again and announced:
+        return _ask(replace(state, expect=Slot.COMPLAINT, repeats=state.repeats + 1))
+    if again and turn.asks is not None:
+        asked = (_aside(turn.asks), Line("ask_repeat"))
+        return _said(replace(state, repeats=state.repeats + 1), asked)
+    if again and turn.answer in (Answer.YES, Answer.REPEAT):
         say = (*filed_lines("ticket_again", state.filed), Line("ask_repeat"))
         state = replace(state, repeats=state.repeats + 1, last=say)
         return Step(state, say, uninterruptible=True)
@@ -239,16 +292,17 @@ def _next(state: FlowState, *lead: Line) -> Step:
     """Ask for the first thing that is missing, or read back, or file."""
     if state.intent is Intent.STATUS and state.ticket is not None:
         return Step(replace(state, expect=None), (), effects=(LookUp(state.ticket),))
-    for slot in _wanted(state):
-        if not _known(state, slot):
-            return _ask(replace(state, expect=slot), *lead)
+    slot = first_missing(state)
+    if slot is not None:
+        return _ask(replace(state, expect=slot), *lead)
     match state.intent:
         case Intent.STATUS:
-            return _end(state, "status", *lead, Line("status_unknown"), Line("closing_status"))
+            return _end(state, "status", *lead, Line("status_no_number"), Line("closing_status"))
         case Intent.HUMAN:
-            return _end(state, "human", *lead, Line("closing_human"))
+            # The lead has said already that the wish is noted.
+            return _end(state, "human", *lead, Line("closing_status" if lead else "closing_human"))
         case Intent.INFO:
-            return _end(state, "info", *lead, Line("closing_info"))
+            return _end(state, "info", *lead, Line("closing_status" if lead else "closing_info"))
         case Intent.EMERGENCY:
             return _file(state)
         case _:
@@ -256,74 +310,10 @@ def _next(state: FlowState, *lead: Line) -> Step:
             return _said(replace(state, expect=Slot.CONFIRM, tries=0), say)
 
 
-def _wanted(state: FlowState) -> tuple[Slot, ...]:
-    """The questions of this kind of call, in order."""
-    separate = _separating(state)
-    match state.intent:
-        case Intent.STATUS:
-            return (Slot.TICKET,)
-        case Intent.HUMAN | Intent.INFO | Intent.EMERGENCY:
-            return (Slot.PLACE, *separate)
-        case _:
-            number = Slot.SAME_NUMBER if state.caller else Slot.PHONE
-            return (
-                Slot.COMPLAINT,
-                Slot.PLACE,
-                *separate,
-                Slot.LANDMARK,
-                Slot.DAYS,
-                Slot.NAME,
-                number,
-                Slot.PHONE,
-            )
-
-
-def _separating(state: FlowState) -> tuple[Slot, ...]:
-    if state.place is None or state.place_asked_back or state.place.question is None:
-        return ()
-    return (state.place.question,)
-
-
-def _known(state: FlowState, slot: Slot) -> bool:
-    if slot in state.closed:
-        return True
-    match slot:
-        case Slot.COMPLAINT:
-            return bool(state.categories)
-        case Slot.PLACE:
-            return is_located(state.place)
-        case Slot.LANDMARK:
-            return state.landmark is not None
-        case Slot.DAYS:
-            return state.days is not None
-        case Slot.NAME:
-            return state.name is not None
-        case Slot.SAME_NUMBER | Slot.PHONE:
-            return state.phone is not None
-        case _:
-            return False
-
-
 def _ask(state: FlowState, *lead: Line) -> Step:
     if state.expect in (Slot.DISTRICT, Slot.AREA):
         state = replace(state, place_asked_back=True)
-    return _said(state, (*lead, *_question(state)))
-
-
-def _question(state: FlowState) -> tuple[Line, ...]:
-    if state.expect is Slot.CONFIRM:
-        return read_back(state)
-    if state.expect is None or state.expect not in _ASK:
-        return ()
-    return _fill(state, Line(_ASK[state.expect]))
-
-
-def _fill(state: FlowState, line: Line) -> tuple[Line, ...]:
-    if line.prompt == "ask_same_number":
-        return (Line(line.prompt, {"digits": phone_tail(state.caller)}),)
-    if line.prompt in ("ask_district", "ask_area") and state.place is not None:
-        return (Line(line.prompt, {"place": state.place.locality_ta or state.place.spoken}),)
-    return (line,)
+    return _said(state, (*lead, *question(state)))
 
 
 def _said(state: FlowState, say: tuple[Line, ...]) -> Step:

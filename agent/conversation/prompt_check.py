@@ -24,6 +24,20 @@ STATUSES = (
     "VERIFIED_CLOSED",
     "REJECTED",
 )
+FILLED = {
+    "ask_district": "place",
+    "ask_area": "place",
+    "ask_same_number": "digits",
+    "readback_place": "place",
+    "readback_landmark": "landmark",
+    "readback_days": "days",
+    "readback_phone": "phone",
+    "ticket_filed": "ticket",
+    "ticket_second": "ticket",
+    "ticket_again": "ticket",
+    "emergency_filed": "ticket",
+}
+"""The slot the flow fills, by prompt; any other would end a call in the middle of a sentence."""
 _DIGIT = re.compile(r"[0-9௦-௲]")
 
 
@@ -49,7 +63,19 @@ def problems(prompts: dict[str, Prompt], named: Iterable[str]) -> list[str]:
     for name, prompt in prompts.items():
         if _DIGIT.search(prompt.ta):
             found.append(f"{name}: digits must be spelled in words")
+        found += [
+            f"{name}: the slot {slot} is not filled; {_fillable(name)}"
+            for slot in prompt.slots
+            if slot != FILLED.get(name)
+        ]
+        if set("{}") & set("".join(prompt.pieces)):
+            found.append(f"{name}: a brace stands alone; a slot is {{name}} in small letters")
         words = len(prompt.ta.split())
         if words > MAX_WORDS and not prompt.long:
             found.append(f"{name}: {words} words, {MAX_WORDS} at most unless long = true")
     return found
+
+
+def _fillable(name: str) -> str:
+    slot = FILLED.get(name)
+    return f"only {{{slot}}} is" if slot else "this sentence takes none"

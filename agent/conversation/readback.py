@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.complaint import Slot
 from agent.conversation.steps import Line
 from agent.tamil.speller import spell_digits, spell_number, spell_phone, spell_ticket
 
@@ -43,6 +44,9 @@ def read_back(state: FlowState) -> tuple[Line, ...]:
         lines.append(_days_line(state.days))
     if state.phone and state.phone != state.caller:
         lines.append(Line("readback_phone", {"phone": spell_phone(state.phone)}))
+    if state.phone and state.phone == state.caller and Slot.PHONE in state.closed:
+        # Taken for want of another number: the caller must hear it to be able to refuse.
+        lines.append(Line("readback_same_number"))
     lines.append(Line("readback_end"))
     return tuple(lines)
 

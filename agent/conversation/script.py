@@ -80,6 +80,8 @@ class Script:
             raise ConfigurationError(
                 f"No prompts at {path}: set CALL__PROMPTS_DIR to the folder that holds {FILE_NAME}."
             ) from None
+        except OSError as exc:
+            raise ConfigurationError(f"{path} cannot be read ({exc.strerror}).") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
             raise ConfigurationError(f"{path} is not valid TOML in UTF-8: {exc}") from None
         except ValidationError as exc:

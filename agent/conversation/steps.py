@@ -92,6 +92,8 @@ class FlowState:
     consent: bool | None = None
     emergency: bool = False
     categories: tuple[Category, ...] = ()
+    later: tuple[Category, ...] = ()
+    """Those told after the ticket number: how long they have lasted was not asked."""
     description: str = ""
     place: Place | None = None
     place_asked_back: bool = False
@@ -111,12 +113,14 @@ class FlowState:
     unheard: int = 0
     """Silences and empty turns since something was understood."""
     insults: int = 0
+    asides: int = 0
+    """Questions of the caller that were answered."""
     corrections: int = 0
     repeats: int = 0
     filed: tuple[str, ...] = ()
     outcome: str = "open"
     """How the call ended: ``filed``, ``status``, ``info``, ``human``, ``wrong_number``, ``abuse``,
-    ``not_saved``; ``open`` while it lasts."""
+    ``refused``, ``silent``, ``not_saved``; ``open`` while it lasts."""
     decisions: tuple[Decision, ...] = ()
     last: tuple[Line, ...] = ()
     """What was said last, for "say that again"."""

@@ -19,7 +19,11 @@ STORY_WORDS = 5
 """An answer to "what is wrong?" this long is kept as OTHER even when no keyword is in it."""
 MAX_CORRECTIONS = 4
 """Taken back more often, a value stays as it was said last: the call must end some time."""
-CORRECTABLE = frozenset({Slot.PLACE, Slot.LANDMARK, Slot.DAYS, Slot.NAME, Slot.PHONE})
+CORRECTABLE = frozenset(
+    {Slot.COMPLAINT, Slot.PLACE, Slot.LANDMARK, Slot.DAYS, Slot.NAME, Slot.PHONE}
+)
+CHECKING = frozenset({Slot.CONFIRM, Slot.CORRECTION})
+"""Questions about what was read back."""
 _PLACE_SLOTS = frozenset({Slot.PLACE, Slot.DISTRICT, Slot.AREA})
 _NARROW = frozenset({Slot.LANDMARK, Slot.NAME, Slot.PHONE, Slot.SAME_NUMBER, Slot.REPEAT})
 """Questions whose answers are full of place-like and number-like words that mean neither."""
@@ -45,9 +49,49 @@ def take(state: FlowState, turn: UnderstoodTurn) -> tuple[FlowState, bool]:
     answered = _answers(state, taken, turn)
     if answered and slot is not None and slot is not Slot.CONFIRM:
         taken = replace(taken, closed=taken.closed | {slot})
+    if slot is Slot.SAME_NUMBER and taken.phone is None and _wants_no_call(taken, turn):
+        taken = replace(taken, closed=taken.closed | {Slot.PHONE})
     if turn.corrects in CORRECTABLE and taken.corrections < MAX_CORRECTIONS:
         taken = _reopen(taken, turn.corrects, turn)
     return taken, answered
+
+
+def contradicting(state: FlowState, turn: UnderstoodTurn) -> UnderstoodTurn:
+    """Read "ஆமா, பத்து நாளா" after five days were read back as a correction, not as a yes."""
+    if state.expect is not Slot.CONFIRM or turn.corrects is not None:
+        return turn
+    if turn.days is not None and turn.days != state.days:
+        return replace(turn, corrects=Slot.DAYS, answer=Answer.NO)
+    if turn.phone is not None and turn.phone != state.phone:
+        return replace(turn, corrects=Slot.PHONE, answer=Answer.NO)
+    return turn
+
+
+def new_troubles(state: FlowState, turn: UnderstoodTurn) -> tuple[Category, ...]:
+    """Troubles named in the turn that the call does not know yet."""
+    return tuple(c for c in turn.categories if c not in state.categories)
+
+
+def take_more(state: FlowState, turn: UnderstoodTurn, troubles: tuple[Category, ...]) -> FlowState:
+    """Add troubles told after the first; place, name and number are shared.
+
+    Once the ticket number was said nothing is read back any more: how long these have lasted was
+    neither told nor confirmed, and stays unknown.
+    """
+    unasked = troubles if state.filed else ()
+    return replace(
+        state,
+        categories=(*state.categories, *troubles),
+        later=(*state.later, *unasked),
+        description=_joined(state.description, turn.text),
+        confidential=state.confidential or turn.confidential,
+        decisions=(*state.decisions, *turn.decisions),
+    )
+
+
+def is_told(turn: UnderstoodTurn) -> bool:
+    """Whether words that name no known trouble are many enough to be one for staff to read."""
+    return turn.answer is None and len(turn.text.split()) >= STORY_WORDS
 
 
 def is_located(place: Place | None) -> bool:
@@ -59,11 +103,23 @@ def settles(state: FlowState, turn: UnderstoodTurn) -> bool:
     """Whether the turn is complete as it stands: nothing more has to be waited for."""
     if turn.emergency or (turn.intent is not None and turn.intent is not Intent.COMPLAINT):
         return True
+    if turn.asks is not None:
+        return True
     _, answered = take(state, turn)
     return answered
 
 
 def _take_story(state: FlowState, turn: UnderstoodTurn) -> FlowState:
+    retold = turn.corrects is Slot.COMPLAINT or (
+        turn.corrects is Slot.PLACE and turn.answer is Answer.NO and turn.place is not None
+    )
+    if retold and state.expect in CHECKING and turn.categories:
+        return replace(
+            state,
+            categories=turn.categories,
+            later=(),
+            description=_joined(state.description, turn.text),
+        )
     if state.expect is Slot.CONSENT:
         if turn.answer in (Answer.YES, Answer.NO) and not turn.categories:
             return replace(state, consent=turn.answer is Answer.YES)
@@ -112,10 +168,22 @@ def _take_place(state: FlowState, turn: UnderstoodTurn) -> FlowState:
             return state
         if state.expect in _NARROW and turn.corrects is not Slot.PLACE:
             return state
-        return replace(state, place=turn.place)
-    if state.place is None and state.expect not in _NARROW and turn.place.candidates:
+        return replace(state, place=_with_words_before(state, turn.place))
+    open_to_place = state.expect is Slot.LANDMARK or state.expect not in _NARROW
+    if state.place is None and open_to_place and turn.place.candidates:
         return replace(state, place=turn.place)
     return state
+
+
+def _with_words_before(state: FlowState, place: Place) -> Place:
+    """Keep "அண்ணா நகர்" when the answer to "which district?" is a town that has no such row."""
+    before = state.place
+    if before is None or state.expect not in (Slot.DISTRICT, Slot.AREA):
+        return place
+    seats = {c.number for c in before.candidates}
+    if not seats or seats & {c.number for c in place.candidates}:
+        return place
+    return replace(place, spoken=_joined(before.spoken, place.spoken))
 
 
 def _take_details(state: FlowState, turn: UnderstoodTurn) -> FlowState:
@@ -146,6 +214,8 @@ def _take_number(state: FlowState, turn: UnderstoodTurn) -> FlowState:
 
 
 def _answers(before: FlowState, after: FlowState, turn: UnderstoodTurn) -> bool:
+    if turn.corrects in CORRECTABLE and turn.corrects is not before.expect:
+        return before.expect in CHECKING
     if turn.answer in (Answer.UNKNOWN, Answer.REFUSED) and before.expect is not Slot.COMPLAINT:
         return True
     match before.expect:
@@ -176,12 +246,21 @@ def _answers(before: FlowState, after: FlowState, turn: UnderstoodTurn) -> bool:
             return turn.answer is not None
 
 
+def _wants_no_call(state: FlowState, turn: UnderstoodTurn) -> bool:
+    """No number is pressed for after "do not call", or a no where a call-back may be dangerous."""
+    if turn.digits:
+        return False
+    return turn.answer is Answer.REFUSED or (state.confidential and turn.answer is Answer.NO)
+
+
 def _reopen(state: FlowState, slot: Slot, turn: UnderstoodTurn) -> FlowState:
     """Forget a value the caller took back without giving a new one, so that it is asked again."""
     reopened = replace(
         state, closed=state.closed - {slot}, tries=0, corrections=state.corrections + 1
     )
     match slot:
+        case Slot.COMPLAINT if not turn.categories:
+            return replace(reopened, categories=(), later=())
         case Slot.PLACE if turn.place is None:
             return replace(
                 reopened, place=None, closed=reopened.closed - _PLACE_SLOTS, place_asked_back=False

@@ -47,6 +47,8 @@ def command(text: str, out: Path, voice: str | None, rate: int | None) -> None:
 
 def _words(text: str) -> str:
     if text == "-":
+        if sys.stdin is None:
+            raise UsageError("Standard input is closed: give the text itself, or pipe it in.")
         try:
             text = sys.stdin.read(MAX_CHARS + 1)
         except UnicodeDecodeError:

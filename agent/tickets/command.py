@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -110,9 +110,11 @@ def show_command(number: str, unmask: bool, who: str, reason: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def replay_command(as_json: bool) -> None:
     """Store what journals of ended or crashed calls hold and the database does not."""
-    store = TicketStore.from_settings(settings_module.load())
+    store = _opened_for_upkeep(reserve=True)
     try:
-        report = replay(store)
+        report = replay(store, restore=True)
+    except DatabaseAway:
+        raise UsageError(_DATABASE_UNREADABLE) from None
     finally:
         store.close()
     if as_json:
@@ -122,7 +124,7 @@ def replay_command(as_json: bool) -> None:
             f"{report.replayed} journals replayed ({report.lost} of lost calls), "
             f"{report.tickets} tickets added, {report.partial} of them partial; "
             f"{report.live} live, {report.torn} torn, {len(report.damaged)} damaged, "
-            f"{len(report.waiting)} waiting."
+            f"{len(report.waiting)} waiting; {report.restored} calls restored."
         )
         for sentence in report.damaged:
             click.echo(sentence, err=True)
@@ -136,7 +138,7 @@ def replay_command(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def check_command(as_json: bool) -> None:
     """Compare journals and database; exit 1 when a ticket is missing or something is damaged."""
-    store = TicketStore.from_settings(settings_module.load(), reserve=False)
+    store = _opened_for_upkeep(reserve=False)
     try:
         report = check(store)
     except DatabaseAway:
@@ -158,6 +160,15 @@ def check_command(as_json: bool) -> None:
             click.echo(sentence, err=True)
     if not report.is_clean:
         sys.exit(1)
+
+
+def _opened_for_upkeep(*, reserve: bool) -> TicketStore:
+    """The store for replay and check; a DATA_DIR that holds nothing of ours is a slip."""
+    settings = settings_module.load()
+    file = sqlite_file(settings.database_url)
+    if file is not None and not file.is_file() and not settings.journal_dir.is_dir():
+        raise UsageError(f"There is no ticket database at {file} and no journal: check DATA_DIR.")
+    return TicketStore.from_settings(settings, reserve=reserve)
 
 
 @contextmanager
@@ -221,13 +232,16 @@ def _moment(option: str, text: str, *, end_of_day: bool = False) -> datetime | N
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
             day = date.fromisoformat(text) + timedelta(days=1 if end_of_day else 0)
-            return datetime.combine(day, time(), IST)
-        moment = datetime.fromisoformat(text)
-        return moment if moment.tzinfo else moment.replace(tzinfo=IST)
+            moment = datetime.combine(day, time(), IST)
+        else:
+            moment = datetime.fromisoformat(text)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=IST)
+        moment.astimezone(UTC)  # the database counts in UTC, where year 1 and 9999 end earlier
     except (ValueError, OverflowError):
         raise UsageError(
             f"{option} is not a date: write it like 2026-11-20 or 2026-11-20T15:30."
         ) from None
+    return moment
 
 
 def _audit(settings: Settings, who: str, reason: str, facts: dict[str, Any]) -> None:

@@ -54,6 +54,8 @@ class ReplayReport:
     """One sentence for each damaged journal; what could be read of it is stored."""
     waiting: dict[str, str] = field(default_factory=dict)
     """Journals that could not be stored now, with the reason."""
+    restored: int = 0
+    """Journals put away earlier whose tickets the database had lost; stored again."""
 
     @property
     def is_clean(self) -> bool:
@@ -88,10 +90,18 @@ class CheckReport:
         return not (self.missing or self.damaged or self.unreadable)
 
 
-def replay(store: TicketStore) -> ReplayReport:
+def replay(store: TicketStore, *, restore: bool = False) -> ReplayReport:
     """Store what journals hold and the database does not. Safe to run at any time, and twice.
 
     Returns at the first sign that the database is away; what is left waits for the next pass.
+
+    Args:
+        store: journals and database.
+        restore: look through the journals put away earlier too, one query each: the way back
+            after a database was lost or an older copy of it was brought back.
+
+    Raises:
+        DatabaseAway: with ``restore`` only, the database cannot be read.
     """
     report = ReplayReport()
     away: str | None = None
@@ -107,6 +117,8 @@ def replay(store: TicketStore) -> ReplayReport:
             report.waiting[path.name] = str(exc)
         except OSError as exc:
             report.waiting[path.name] = f"The file cannot be read or moved ({exc.strerror})."
+    if restore and away is None:
+        _restore(store, report)
     store.top_up()
     if report.replayed or report.waiting or report.damaged:
         logger.info(
@@ -125,13 +137,13 @@ def check(store: TicketStore) -> CheckReport:
     """
     report = CheckReport()
     try:
+        store.database.visit(lambda _: None, within_s=WITHIN_S)  # makes tables that are not there
         for folder in (store.journal_dir, store.done_dir, store.damaged_dir):
             for path in _journals(folder):
                 reading = _read_idle(path, report)
                 if reading is not None:
                     report.waiting += folder == store.journal_dir
                     _compare(store, reading, report)
-        store.database.visit(lambda _: None, within_s=WITHIN_S)  # makes tables that are not there
         report.tickets, report.unreadable = store.repository.count()
     except SQLAlchemyError:
         raise DatabaseAway(
@@ -163,6 +175,35 @@ def _replay_file(store: TicketStore, path: Path, report: ReplayReport) -> None:
             report.replayed += 1
         else:
             journal.remove()  # the process died before its first line was whole
+    finally:
+        journal.close()
+
+
+def _restore(store: TicketStore, report: ReplayReport) -> None:
+    """Store tickets again that a journal in ``done`` or ``damaged`` has and the database lacks."""
+    store.database.visit(lambda _: None, within_s=WITHIN_S)  # makes tables that are not there
+    for folder in (store.done_dir, store.damaged_dir):
+        for path in _journals(folder):
+            try:
+                _restore_file(store, path, report)
+            except SQLAlchemyError:
+                raise DatabaseAway("The ticket database cannot be read.") from None
+            except TicketError as exc:
+                report.waiting[path.name] = str(exc)
+            except OSError as exc:
+                report.waiting[path.name] = f"The file cannot be read ({exc.strerror})."
+
+
+def _restore_file(store: TicketStore, path: Path, report: ReplayReport) -> None:
+    reading = read_journal(path)
+    if not reading.lines or not _missing(store, reading):
+        return
+    journal = lock_journal(path)
+    if journal is None:
+        return  # another replay has it
+    try:
+        _replay_story(store, journal, report)
+        report.restored += 1
     finally:
         journal.close()
 
@@ -243,16 +284,20 @@ def _read_idle(path: Path, report: CheckReport) -> JournalReading | None:
 
 
 def _compare(store: TicketStore, reading: JournalReading, report: CheckReport) -> None:
+    report.missing += _missing(store, reading)
+
+
+def _missing(store: TicketStore, reading: JournalReading) -> list[str]:
+    """Numbers a journal promises and the database does not hold for that complaint."""
     promised: dict[int, str] = {}
     for line in reading.lines:
         if line.kind is Kind.FILED:
             for ticket in line.data.get("tickets", ()):
                 promised[ticket["index"]] = ticket["number"]
-    if promised:
-        held = store.repository.numbers_of(reading.lines[0].call_id)
-        report.missing += [
-            number for index, number in sorted(promised.items()) if held.get(index) != number
-        ]
+    if not promised:
+        return []
+    held = store.repository.numbers_of(reading.lines[0].call_id)
+    return [number for index, number in sorted(promised.items()) if held.get(index) != number]
 
 
 def _sentence(reading: JournalReading) -> str:

@@ -24,12 +24,16 @@ _VALUE = frozenset(
      Slot.TICKET}
 )  # fmt: skip
 """Questions for a value, which may be refused or unknown."""
+_CHECKING = frozenset({Slot.CONFIRM, Slot.CORRECTION})
+_BESIDE_PLACE = frozenset({Slot.LANDMARK, Slot.DAYS, Slot.NAME, Slot.PHONE, Slot.SAME_NUMBER})
+"""Questions after the place, at which a caller may still take it back."""
 _SHORT = 4
 """An answer to an open question is yes or no only in an utterance this short, in words."""
 _REPEAT_WORDS = 6
 _LISTS = (
     "yes", "no", "yes_after_all", "no_after_all", "unknown", "refused", "repeat", "correction",
-    "same_number", "other_number", "call_me",
+    "same_number", "other_number", "no_callback", "call_me",
+    "but", "withdraw",
 )  # fmt: skip
 
 
@@ -73,23 +77,27 @@ class Replies:
         taken_back = [m for m in matches if m.label == "correction"]
         same = "same_number" in said and "other_number" not in said
         answer, evidence = self._answer(bare, matches, expecting)
+        if expecting is Slot.SAME_NUMBER and "no_callback" in said:
+            answer, evidence = Answer.REFUSED, "no_callback"
         if answer is None and expecting is Slot.SAME_NUMBER:
             answer, evidence = _about_number(said, same=same)
+        if expecting in _CHECKING:
+            answer, evidence = _about_read_back(_first_of(matches), answer, evidence)
         doubtful = answer is Answer.NO or bool(taken_back) or expecting is Slot.CORRECTION
-        checking = expecting in (Slot.CONFIRM, Slot.CORRECTION)
+        checking = expecting in _CHECKING
         return Reply(
             answer,
             evidence,
             bool(taken_back),
             max((m.end for m in taken_back), default=0),
-            self._part(bare) if checking and doubtful else None,
+            self._part(bare, expecting) if (checking and doubtful) or taken_back else None,
             same,
         )
 
     def _answer(
         self, words: Sequence[Word], matches: Sequence[Match[str]], expecting: Slot | None
     ) -> tuple[Answer | None, str]:
-        first = {m.label: m for m in reversed(matches)}
+        first = _first_of(matches)
         if "repeat" in first and len(words) <= _REPEAT_WORDS:
             return Answer.REPEAT, first["repeat"].source
         if expecting not in _OPEN and "unknown" in first and expecting is not Slot.CONSENT:
@@ -111,9 +119,22 @@ class Replies:
             return Answer.NO, first["no"].source
         return None, ""
 
-    def _part(self, words: Sequence[Word]) -> Slot | None:
+    def _part(self, words: Sequence[Word], expecting: Slot | None) -> Slot | None:
+        """Return the part that is named as wrong.
+
+        While another question is open, only what is not its own subject and cannot be its answer
+        counts: "சாரி, ஊர் பவானி" after "how many days?".
+        """
         found = {match.label for match in self._parts.find(words)}
+        if expecting not in _CHECKING:
+            taken = frozenset({Slot.PLACE}) if expecting in _BESIDE_PLACE else frozenset()
+            found &= taken
         return next((slot for slot in self._part_order if slot in found), None)
+
+    def says_only_yes_or_no(self, words: Sequence[Word]) -> bool:
+        """Tell whether nothing but yes and no was said: no value of any question."""
+        bare = tuple(Word(without_courtesy(w.text), w.start, w.end, w.gap) for w in words)
+        return _covered(bare, self._book.find(bare))
 
 
 def _yes_or_no(
@@ -146,6 +167,22 @@ def _keypad_word(words: Sequence[Word], expecting: Slot | None) -> tuple[Answer 
         if words[0].text in ("ரெண்டு", "இரண்டு", "2", "two"):
             return Answer.NO, words[0].text
     return None, ""
+
+
+def _first_of(matches: Sequence[Match[str]]) -> dict[str, Match[str]]:
+    """Return the first match of each list."""
+    return {m.label: m for m in reversed(matches)}
+
+
+def _about_read_back(
+    first: dict[str, Match[str]], answer: Answer | None, evidence: str
+) -> tuple[Answer | None, str]:
+    """Tell "do not register it" and "yes, but ..." from a plain yes or no."""
+    if "withdraw" in first:
+        return Answer.REFUSED, first["withdraw"].source
+    if answer is Answer.YES and "but" in first:
+        return Answer.NO, first["but"].source
+    return answer, evidence
 
 
 def _about_number(said: set[str], *, same: bool) -> tuple[Answer | None, str]:

@@ -91,7 +91,7 @@ def priority_of(turn: UnderstoodTurn) -> Priority:
 
 
 def _stdin_lines() -> Iterator[str]:
-    if sys.stdin.isatty():
+    if sys.stdin is None or sys.stdin.isatty():  # None: it was closed
         raise UsageError('Give a sentence, e.g. kural understand "தண்ணி வரல", or pipe lines in.')
     for number, raw in enumerate(sys.stdin.buffer, start=1):
         try:

@@ -46,7 +46,7 @@ class Days:
         self._book: PatternBook[tuple[str, int]] = PatternBook(rows)
 
     def read(
-        self, words: Sequence[Word], numbers: Sequence[Number], *, asked: bool
+        self, words: Sequence[Word], numbers: Sequence[Number], *, asked: bool, after: int = 0
     ) -> Lasting | None:
         """Return how long it has lasted.
 
@@ -54,9 +54,12 @@ class Days:
             words: the utterance.
             numbers: the numbers in it.
             asked: whether that was the question; then a bare "ரெண்டு வாரம்" or "நேத்து" counts.
+            after: index of the word after the last taking back; what is said there counts more.
         """
         matches = self._book.find(words)
-        counted = self._counted(words, numbers, matches, asked=asked)
+        counted = _meant(words, self._counted(words, numbers, matches, asked=asked), after)
+        if counted is None and asked:
+            counted = _bare(words, numbers)
         if counted is not None:
             return counted
         point = self._point(words, matches, asked=asked)
@@ -74,12 +77,12 @@ class Days:
         matches: Sequence[Match[tuple[str, int]]],
         *,
         asked: bool,
-    ) -> Lasting | None:
+    ) -> list[Lasting]:
         units = {m.start: m for m in sorted(matches, key=lambda m: m.end) if m.label[0] == "unit"}
         places: dict[str, set[int]] = {}
         for match in matches:
             places.setdefault(match.label[0], set()).add(match.start)
-        found = None
+        found: list[Lasting] = []
         for index, number in enumerate(numbers):
             unit = units.get(number.end)
             if unit is None or number.value * unit.label[1] > _LONGEST:
@@ -91,9 +94,7 @@ class Days:
             start = self._first_of_pair(numbers, index)
             days = _in_days(number.value, unit.label[1])
             evidence = f"{number.value:g} x {unit.label[1]}"
-            if asked:
-                return Lasting(days, evidence, start, unit.end)
-            found = found or Lasting(days, evidence, start, unit.end)
+            found.append(Lasting(days, evidence, start, unit.end))
         return found
 
     def _lasts(
@@ -125,6 +126,25 @@ class Days:
             if asked or _says_since(words, match) or since & near:
                 return Lasting(match.label[1], match.source, match.start, match.end)
         return None
+
+
+def _meant(words: Sequence[Word], found: Sequence[Lasting], after: int) -> Lasting | None:
+    """Return the first that is neither denied ("அஞ்சு நாள் இல்ல") nor taken back."""
+    later = [each for each in found if each.start >= after] or found
+    kept = [each for each in later if not _denied(words, each)] or later
+    return kept[0] if kept else None
+
+
+def _bare(words: Sequence[Word], numbers: Sequence[Number]) -> Lasting | None:
+    """Return "பத்து" as ten days: the question named the unit."""
+    whole = len(numbers) == 1 and numbers[0].start == 0 and numbers[0].end == len(words)
+    if not whole or not 0 < numbers[0].value <= _LONGEST:
+        return None
+    return Lasting(round(numbers[0].value), f"{numbers[0].value:g} x 1", 0, len(words))
+
+
+def _denied(words: Sequence[Word], lasting: Lasting) -> bool:
+    return lasting.end < len(words) and words[lasting.end].text.startswith("இல்ல")
 
 
 def _in_days(count: float, unit: int) -> int:

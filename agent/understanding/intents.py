@@ -75,9 +75,12 @@ class Signals:
 
 
 class Purposes:
-    """Finds human, status, wrong_number, info, abuse and confidential. Shared by all calls."""
+    """Finds why somebody phones, and what he asks back. Shared by all calls."""
 
-    _NAMES = ("human", "status", "wrong_number", "info", "abuse", "confidential")
+    _NAMES = (
+        "human", "status", "wrong_number", "info", "abuse", "confidential",
+        "who", "fact", "another",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         data = read_toml("intents")

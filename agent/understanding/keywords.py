@@ -82,6 +82,14 @@ class Keywords:
         A second one counts only when the caller sets it apart ("அப்பறம் கொசுவும் ஜாஸ்தி") or
         joins two with -உம் ("தண்ணியும் வரல, ரோடும் சரியில்ல").
         """
+        return self._told(words, number_ends)
+
+    def adds_more(self, words: Sequence[Word]) -> bool:
+        """Tell whether something is set beside what was said ("அப்புறம்", "ரோடும்")."""
+        more = any(m.label == "more" for m in self._frames.find(words))
+        return more or any(word.text.endswith("ும்") for word in words)
+
+    def _told(self, words: Sequence[Word], number_ends: Mapping[int, int]) -> tuple[Scored, ...]:
         frames = self._frames.find(words)
         words = masked(
             words, {i for m in frames if m.label == "where" for i in range(m.start, m.end)}

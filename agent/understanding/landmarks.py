@@ -10,6 +10,11 @@ from agent.understanding.places import FoundPlace
 from agent.understanding.tables import read_toml
 
 _MODIFIERS = 2
+_OWN_NAMES = ("அடையாள", "லேண்ட்மார்க்", "landmark")
+_KINDS = frozenset({"தெரு", "தெருவு", "தெருவ", "தெருவை", "street"})
+_WRONG = frozenset(
+    {"தப்பு", "தப்பா", "தவறு", "இல்ல", "இல்லை", "சரியில்ல", "மாத்தணும்", "மாத்துங்க", "wrong", "no"}
+)
 _LONGEST = 12
 """Words kept of a landmark."""
 
@@ -36,6 +41,30 @@ class Landmarks:
             return None
         best = self._best(clauses)
         return self._spoken(text, best[0], pointed=best[1])
+
+    def corrected(self, text: str, words: Sequence[Word], *, named: bool, after: int) -> str | None:
+        """Return the landmark said while correcting, None for a mere "அடையாளம் தப்பு".
+
+        Args:
+            text: the utterance.
+            words: its words.
+            named: whether the caller said that it is the landmark which is wrong.
+            after: index of the word after the last taking back.
+        """
+        marks = [i for i, word in enumerate(words) if word.text.startswith(_OWN_NAMES)]
+        words = words[max([after, *(i + 1 for i in marks)]) :]
+        while words and without_courtesy(words[-1].text) in _WRONG:
+            words = words[:-1]
+        while words and without_courtesy(words[0].text) in _WRONG:
+            words = words[1:]
+        only_kind = len(words) == 1 and words[0].text in _KINDS
+        if not words or only_kind or not (named or self.is_thing(words)):
+            return None
+        return self.asked(text, words)
+
+    def is_thing(self, words: Sequence[Word]) -> bool:
+        """Tell whether the words end in a thing one can find a street by."""
+        return bool(words) and self._stem(words[-1]) in self._things
 
     def beside_place(
         self, text: str, words: Sequence[Word], found: FoundPlace | None

@@ -16,6 +16,9 @@ _SPEECH = 5
 """An answer with more words than this is no name, unless "என் பேரு" stands before it."""
 _STORY_WORDS = 1
 """In a story, only the word after "என் பேரு" is surely the name."""
+_ME = frozenset({"நான்", "நா", "naan", "nan"})
+_SPEAKS = ("பேசுற", "பேசற", "பேசுகிற", "பேசுதே", "pesur", "pesar")
+_NO_NAME_ENDINGS = ("ல", "ல்", "இருந்து", "லருந்து", "லேர்ந்து", "மா", "ாக", "தான்")
 _NAME_WORDS = ("பேரு", "பேர்", "பெயர்", "name", "peru", "பேருங்க")
 
 
@@ -40,6 +43,8 @@ class Names:
             words: its words.
             asked: whether the name was asked for; else only "என் பேரு ..." gives one.
         """
+        if not asked and (speaking := self._speaking(words)) is not None:
+            return self._bare(text, speaking)
         framed = [i for i, word in enumerate(words) if word.text in _NAME_WORDS]
         if framed and (asked or self._own(words, framed[-1])):
             words = words[framed[-1] + 1 :]
@@ -58,6 +63,14 @@ class Names:
         if not any(word.text in _NAME_WORDS for word in words):
             return None
         return self.read(text, words, asked=True)
+
+    def _speaking(self, words: Sequence[Word]) -> Word | None:
+        """Return X of "நான் X பேசுறேன்"; "நான் ஈரோட்டுல இருந்து பேசுறேன்" names nobody."""
+        for me, name, speaks in zip(words, words[1:], words[2:], strict=False):
+            told = me.text in _ME and speaks.text.startswith(_SPEAKS)
+            if told and not self._odd(name) and not name.text.endswith(_NO_NAME_ENDINGS):
+                return name
+        return None
 
     def _own(self, words: Sequence[Word], at: int) -> bool:
         """Tell whether "என் பேரு" was said: the caller's own, unlike "பட்டால பேர் தப்பா இருக்கு"."""

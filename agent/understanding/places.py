@@ -275,7 +275,7 @@ class PlaceResolver:
     def _outside(self, text: str, words: Sequence[Word], mentions: Sequence[Mention]) -> FoundPlace:
         first = mentions[0]
         spoken = spaced(text, tuple(words[first.start : first.end]))
-        place = Place(spoken, None, None)
+        place = Place(spoken, None, None, outside=True)
         return _found(place, mentions)
 
     def _unknown(self, text: str, words: Sequence[Word]) -> FoundPlace | None:

@@ -20,9 +20,11 @@ from agent.understanding.landmarks import Landmarks
 from agent.understanding.names import Names
 from agent.understanding.phones import DigitReader, TicketCheck, as_phone, gather, nine_digits
 from agent.understanding.places import FoundPlace, PlaceResolver
-from agent.understanding.story import StoryReader
+from agent.understanding.story import Story, StoryReader
 
 _TICKET_DIGITS = 9
+_NO_DETAILS = frozenset({Intent.HUMAN, Intent.ABUSE, Intent.WRONG_NUMBER})
+"""Who says this at a question gives no landmark and no name."""
 _UNSAID = "..."
 """Stands for words that are not kept."""
 
@@ -93,11 +95,21 @@ class Rules:
             corrects=reply.corrects,
         )
         found = self._find_place(heard, context.place)
-        turn = self._story.tell(turn, heard, self._story.read(heard, found))
+        story = self._story.read(heard, found)
+        if self._asks_back(heard, story, found):
+            return UnderstoodTurn(said, expecting, asks=story.asks)
+        turn = self._story.tell(turn, heard, story)
         turn = self._with_place(turn, heard, found)
         turn = self._with_numbers(turn, heard, context.phone_digits)
         turn = self._with_details(turn, heard, found)
         return _settled(turn, heard)
+
+    @staticmethod
+    def _asks_back(heard: Heard, story: Story, found: FoundPlace | None) -> bool:
+        """Tell whether the turn only asks something: then it holds no answer and no value."""
+        placed = found is not None and bool(found.place.candidates)
+        counted = heard.expecting in (Slot.PHONE, Slot.TICKET) and bool(heard.numbers)
+        return story.asks is not None and not placed and not counted
 
     # -- the place ---------------------------------------------------------------------------
 
@@ -106,10 +118,13 @@ class Rules:
         if heard.expecting in PLACES:
             found = self._places.asked(heard.text, heard.words, known, after)
             empty = found is None or not found.place.candidates
-            # "தெரியல" is no village.
-            return None if empty and heard.reply.answer is not None else found
-        if heard.expecting in CHECKING and heard.reply.corrects is Slot.PLACE:
+            # "தெரியல", "சரி" and "அஞ்சு நாளா" are no villages.
+            unsaid = heard.reply.answer is not None or self._is_no_value(heard)
+            return None if empty and unsaid else found
+        if heard.reply.corrects is Slot.PLACE and heard.expecting not in STORY:
             return self._named_place(heard, after)
+        if heard.expecting is Slot.LANDMARK and known is None:
+            return self._places.in_story(heard.text, heard.words, after)
         if heard.expecting in STORY or heard.expecting in CHECKING:
             return self._places.in_story(heard.text, heard.words, after)
         return None
@@ -118,6 +133,13 @@ class Rules:
     def _outside(found: FoundPlace) -> bool:
         """Tell "நான் மும்பைல இருக்கேன்" apart: where the caller is, not where the trouble is."""
         return not found.place.candidates and found.place.locality_en is None
+
+    def _is_no_value(self, heard: Heard) -> bool:
+        """Tell whether only yes, no or a length of time was said."""
+        if self._replies.says_only_yes_or_no(heard.words):
+            return True
+        lasting = self._days.read(heard.words, heard.numbers, asked=True)
+        return lasting is not None and lasting.start == 0 and lasting.end == len(heard.words)
 
     def _named_place(self, heard: Heard, after: int) -> FoundPlace | None:
         found = self._places.asked(heard.text, heard.words, None, after)
@@ -200,7 +222,9 @@ class Rules:
         self, turn: UnderstoodTurn, heard: Heard, found: FoundPlace | None
     ) -> UnderstoodTurn:
         none_given = (Answer.UNKNOWN, Answer.REFUSED, Answer.REPEAT, Answer.NO)
-        silent = turn.emergency or turn.answer in none_given
+        elsewhere = turn.corrects is not None and heard.expecting not in CHECKING
+        silent = turn.emergency or turn.answer in none_given or turn.intent in _NO_DETAILS
+        silent = elsewhere or (silent and not turn.corrects)
         lasting = self._lasting(heard)
         if turn.emergency:
             lasting = Lasting(0, "now", 0, 0)
@@ -210,9 +234,10 @@ class Rules:
             turn,
             days=days,
             answer=Answer.UNKNOWN if vague and turn.answer is None else turn.answer,
-            landmark=None if silent else self._landmark(heard, found),
-            name=None if silent and not turn.corrects else self._name(heard, turn),
+            landmark=None if silent else self._landmark(heard, turn, found),
+            name=None if silent else self._name(heard, turn),
         )
+        turn = _told_wrong(turn, heard)
         if days is None or lasting is None:
             return turn
         reason = decision("days", str(days), lasting.evidence, 1.0)
@@ -222,10 +247,22 @@ class Rules:
         if heard.expecting in DETAIL or heard.expecting in (Slot.CLOSE, Slot.REPEAT):
             return None
         asked = heard.expecting is Slot.DAYS or heard.reply.corrects is Slot.DAYS
-        return self._days.read(heard.words, heard.numbers, asked=asked)
+        after = heard.reply.after
+        return self._days.read(heard.words, heard.numbers, asked=asked, after=after)
 
-    def _landmark(self, heard: Heard, found: FoundPlace | None) -> str | None:
+    def _landmark(self, heard: Heard, turn: UnderstoodTurn, found: FoundPlace | None) -> str | None:
         if heard.expecting is Slot.LANDMARK:
+            if self._replies.says_only_yes_or_no(heard.words) or self._own_name(heard):
+                return None
+            return self._landmarks.asked(heard.text, heard.words)
+        if heard.expecting in CHECKING:
+            named = turn.corrects is Slot.LANDMARK
+            if not named and (turn.corrects or heard.expecting is Slot.CONFIRM):
+                return None
+            return self._landmarks.corrected(
+                heard.text, heard.words, named=named, after=heard.reply.after
+            )
+        if heard.expecting is Slot.NAME and self._landmarks.is_thing(heard.words):
             return self._landmarks.asked(heard.text, heard.words)
         if heard.expecting in PLACES:
             return self._landmarks.beside_place(heard.text, heard.words, found)
@@ -235,12 +272,36 @@ class Rules:
 
     def _name(self, heard: Heard, turn: UnderstoodTurn) -> str | None:
         if heard.expecting is Slot.NAME:
+            lasts = self._days.read(heard.words, heard.numbers, asked=True) is not None
+            thing = len(heard.words) > 1 and self._landmarks.is_thing(heard.words)
+            if lasts or thing or self._replies.says_only_yes_or_no(heard.words):
+                return None
             return self._names.read(heard.text, heard.words, asked=True)
+        if heard.expecting is Slot.LANDMARK:
+            return self._own_name(heard)
         if heard.expecting in CHECKING and turn.corrects is Slot.NAME:
             return self._names.corrected(heard.text, heard.words)
         if heard.expecting in STORY:
             return self._names.read(heard.text, heard.words, asked=False)
         return None
+
+    def _own_name(self, heard: Heard) -> str | None:
+        return self._names.read(heard.text, heard.words, asked=False)
+
+
+def _told_wrong(turn: UnderstoodTurn, heard: Heard) -> UnderstoodTurn:
+    """Say which part a new value at the read-back corrects, when the caller did not name it."""
+    if heard.expecting not in CHECKING or turn.answer is Answer.YES:
+        return turn
+    named_place = turn.place is not None and bool(turn.place.candidates)
+    doubtful = turn.answer is Answer.NO or turn.correction or heard.expecting is Slot.CORRECTION
+    if turn.categories and doubtful and turn.corrects in (None, Slot.PLACE) and not named_place:
+        return replace(turn, corrects=Slot.COMPLAINT, place=None)
+    if turn.corrects is None and turn.days is not None:
+        return replace(turn, corrects=Slot.DAYS)
+    if turn.corrects is None and turn.landmark is not None:
+        return replace(turn, corrects=Slot.LANDMARK)
+    return turn
 
 
 def _settled(turn: UnderstoodTurn, heard: Heard) -> UnderstoodTurn:

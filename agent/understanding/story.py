@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from agent.complaint import Category, Intent, Slot, UnderstoodTurn
-from agent.tamil.words import masked
+from agent.complaint import Answer, Aside, Category, Intent, Slot, UnderstoodTurn
+from agent.tamil.words import Word, masked
 from agent.understanding.hearing import CHECKING, DETAIL, STORY, Heard, decision
 from agent.understanding.intents import Emergencies, Hazard, Purposes, Signals
 from agent.understanding.keywords import Keywords, Scored
@@ -14,6 +14,9 @@ from agent.understanding.places import FoundPlace
 _SURE = 8.0
 """From this score on a trouble was named so clearly that asking for a person comes after it."""
 _CONFIDENTIAL = frozenset({Category.CORRUPTION, Category.WOMENCHILD, Category.DISCRIMINATION})
+_NAMED = 5.0
+"""From this score on a trouble was named, not only brushed."""
+_DENYING = frozenset({"இல்ல", "இல்லை", "இல்லீங்க", "இல்லைங்க", "இல்லங்க", "no", "illa"})
 _NO_COMPLAINT = frozenset({Intent.HUMAN, Intent.STATUS, Intent.ABUSE, Intent.WRONG_NUMBER})
 
 
@@ -25,6 +28,15 @@ class Story:
     signals: Signals
     categories: tuple[Scored, ...]
     intent: Intent | None
+
+    @property
+    def asks(self) -> Aside | None:
+        """What the caller asks back, when he tells nothing."""
+        if self.hazard is not None or self.categories or self.intent is not None:
+            return None
+        if self.signals.has("who"):
+            return Aside.WHO
+        return Aside.FACT if self.signals.has("fact") or self.signals.has("info") else None
 
 
 class StoryReader:
@@ -40,13 +52,32 @@ class StoryReader:
         words = masked(heard.words, found.used if found is not None else ())
         hazard = self._emergencies.find(words, heard.number_ends, cry=heard.expecting not in DETAIL)
         signals = self._purposes.find(words, heard.number_ends)
-        categories: tuple[Scored, ...] = ()
-        if heard.expecting in STORY or heard.expecting is Slot.CORRECTION:
-            categories = self._keywords.categories(words, heard.number_ends)
+        categories = self._troubles(words, heard)
         if hazard is not None:
             return Story(hazard, signals, categories, Intent.EMERGENCY)
         placed = found is not None and bool(found.place.candidates)
         return Story(None, signals, categories, _intent(heard, signals, categories, placed=placed))
+
+    def _troubles(self, words: tuple[Word, ...], heard: Heard) -> tuple[Scored, ...]:
+        """Read the troubles, where the open question leaves room for one."""
+        later = heard.reply.after
+        if heard.expecting in CHECKING or heard.expecting is Slot.REPEAT:
+            denied = [i for i, word in enumerate(words) if word.text in _DENYING]
+            later = max([later, *(i + 1 for i in denied)])
+        elif heard.expecting not in STORY:
+            return ()
+        ends = heard.number_ends
+        told = self._keywords.categories(masked(words, range(later)), ends) if later else ()
+        told = told or self._keywords.categories(words, ends)
+        match heard.expecting:
+            case Slot.CONFIRM if heard.reply.answer is not Answer.NO and not heard.reply.correction:
+                # "ஆமா, ரோட்டு மேல": a word of a trouble is none, unless it is set beside the first.
+                clear = self._keywords.adds_more(words)
+                return tuple(s for s in told if s.score >= _NAMED) if clear else ()
+            case Slot.CONFIRM | Slot.REPEAT:
+                return tuple(s for s in told if s.score >= _NAMED)
+            case _:
+                return told
 
     def tell(self, turn: UnderstoodTurn, heard: Heard, story: Story) -> UnderstoodTurn:
         """Return the turn with what the story says."""
@@ -86,6 +117,8 @@ def _intent(
     sure = bool(categories) and categories[0].score >= _SURE
     if signals.has("human") and not sure:
         return Intent.HUMAN
+    if heard.expecting is Slot.REPEAT and (categories or signals.has("another")):
+        return Intent.COMPLAINT
     if heard.expecting not in STORY and heard.expecting is not Slot.TICKET:
         insulted = signals.has("abuse") and not placed and heard.expecting not in CHECKING
         return Intent.ABUSE if insulted else None

@@ -39,7 +39,7 @@ def test_all_example_calls_leave_the_right_rows() -> None:
     wrong = {call["id"]: call["fields"] for call in report["calls"] if not call["passed"]}
     assert wrong == {}
     assert result.exit_code == 0, result.output
-    assert report["summary"]["calls"] == report["summary"]["passed"] == 28
+    assert report["summary"]["calls"] == report["summary"]["passed"] == 42
 
 
 def test_a_call_without_a_ticket_leaves_its_call_row() -> None:

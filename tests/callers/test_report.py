@@ -139,3 +139,12 @@ def test_the_live_view_shows_words_glosses_delays_and_what_was_heard() -> None:
         "category     WATER",
         "constituency 115",
     ]
+
+
+def test_words_cannot_steer_the_terminal():
+    out = io.StringIO()
+    view = LiveView(Console(file=out, width=200), lambda _: "")
+    view.caller_speaks(0.0, Utterance("தண்ணி\x1b[2J\x07 வரல", Origin.SCRIPT, 0, None))
+    assert out.getvalue().count("\x1b") == 0
+    assert "\x07" not in out.getvalue()
+    assert "தண்ணி[2J வரல" in out.getvalue()

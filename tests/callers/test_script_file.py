@@ -11,9 +11,7 @@ from agent.callers.script_file import CALLER_ID, caller_number, load_script
 from agent.errors import UnreadableInput
 
 CALLS = Path(__file__).parent.parent / "data" / "calls"
-ALL_SCRIPTS = sorted((CALLS / "examples").glob("*.json")) + sorted(
-    (CALLS / "spoken").glob("*.json")
-)
+ALL_SCRIPTS = sorted(CALLS.glob("*/*.json"))
 GOOD: dict[str, Any] = {
     "id": "T01",
     "caller_turns_ta": ["தண்ணி வரல"],
@@ -29,7 +27,7 @@ def written(folder: Path, **changes: object) -> Path:
 
 
 def test_there_are_twenty_examples_and_eight_spoken_calls() -> None:
-    assert len(ALL_SCRIPTS) == 28
+    assert len(ALL_SCRIPTS) == 42
 
 
 @pytest.mark.parametrize("path", ALL_SCRIPTS, ids=lambda p: p.stem)
@@ -71,6 +69,9 @@ def test_a_byte_order_mark_is_no_obstacle(tmp_path: Path) -> None:
     ("changes", "told"),
     [
         ({"id": 7}, "field id"),
+        ({"caller_turns_ta": 5}, "field caller_turns_ta: Input should be a list"),
+        ({"expected": "WATER"}, "field expected: Input should be an object in braces"),
+        ({"caller_turns_ta": ["அ" * 2001]}, "at most 2000 characters"),
         ({"id": "a/b"}, "field id"),
         ({"caller_turns_ta": "தண்ணி"}, "field caller_turns_ta"),
         ({"caller_turns_ta": []}, "caller_turns_ta"),
@@ -99,6 +100,7 @@ def test_a_wrong_field_is_named(tmp_path: Path, changes: dict[str, object], told
         ("{}".encode("utf-16"), "not UTF-8"),
         (b"{}", "caller_turns_ta"),
         (b" " * 1_000_001, "too large"),
+        (b'{"id": ' + b"9" * 5000 + b"}", "not valid JSON"),
     ],
 )
 def test_a_file_that_is_no_script_gets_one_sentence(
@@ -109,6 +111,15 @@ def test_a_file_that_is_no_script_gets_one_sentence(
     with pytest.raises(UnreadableInput) as caught:
         load_script(path)
     assert told in str(caught.value)
+
+
+def test_half_a_character_is_not_a_word(tmp_path: Path) -> None:
+    """JSON can spell what UTF-8, the database and a terminal cannot."""
+    path = written(tmp_path)
+    text = path.read_text(encoding="utf-8").replace("தண்ணி வரல", r"\ud800 வரல")
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UnreadableInput, match=r"field caller_turns_ta\.0: .*half a character"):
+        load_script(path)
 
 
 def test_a_missing_file_and_a_folder_get_one_sentence(tmp_path: Path) -> None:

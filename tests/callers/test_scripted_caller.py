@@ -81,7 +81,12 @@ def test_every_text_a_caller_says_is_known_beforehand(call: ScriptedCall) -> Non
 
 @pytest.mark.parametrize(
     "call",
-    [c for c in ALL_SCRIPTS if set(c.turn_slots) <= {s.value for s in FULL_ORDER}],
+    # Hard callers hold turns for questions that are only asked after a correction.
+    [
+        c
+        for c in ALL_SCRIPTS
+        if set(c.turn_slots) <= {s.value for s in FULL_ORDER} and c.id[0] != "H"
+    ],
     ids=lambda c: c.id,
 )
 def test_the_usual_order_of_questions_uses_every_turn_once(call: ScriptedCall) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from agent.complaint import (
     Answer,
+    Aside,
     Category,
     Intent,
     Place,
@@ -45,15 +46,17 @@ def seat(number: int) -> SeatCandidate:
 
 
 places = st.builds(
-    lambda numbers, question: Place(
+    lambda numbers, question, outside: Place(
         "ஊர்",
         "Town" if numbers else None,
         "ஊர்" if numbers else None,
         tuple(map(seat, numbers)),
         question if len(numbers) > 1 else None,
+        outside=outside and not numbers,
     ),
     st.lists(st.integers(1, 234), max_size=4, unique=True),
     st.sampled_from([Slot.DISTRICT, Slot.AREA]),
+    st.booleans(),
 )
 turns = st.builds(
     UnderstoodTurn,
@@ -72,6 +75,8 @@ turns = st.builds(
     answer=st.none() | st.sampled_from(Answer),
     correction=st.booleans(),
     corrects=st.none() | st.sampled_from(Slot),
+    asks=st.none() | st.none() | st.sampled_from(Aside),
+    confidential=st.booleans(),
 )
 events = st.lists(turns | st.just(Silence()), min_size=1, max_size=MOST_TURNS)
 callers = st.sampled_from(["", "+910000000001"])
@@ -121,11 +126,26 @@ def test_what_was_said_is_never_forgotten_unless_it_was_taken_back(caller, happe
     before = FlowState()
     for step in play(caller, happened, saved=True):
         state = step.state
-        if before.categories and before.categories[0] is not Category.OTHER:
+        if state.outcome == "refused":
+            break
+        taken_back = state.corrections > before.corrections
+        if before.categories and before.categories[0] is not Category.OTHER and not taken_back:
             assert state.categories
         if before.description:
             assert before.description in state.description or state.emergency
         before = state
+
+
+@given(callers, events)
+@settings(max_examples=200, deadline=None)
+def test_a_number_once_spoken_is_never_lost_and_never_said_for_another_complaint(caller, happened):
+    before = FlowState()
+    for step in play(caller, happened, saved=True):
+        assert step.state.filed[: len(before.filed)] == before.filed
+        if before.filed:
+            assert step.state.categories[: len(before.categories)] == before.categories
+            assert step.state.place == before.place
+        before = step.state
 
 
 @given(callers, st.lists(st.just(Silence()) | st.just(UnderstoodTurn("ம்")), min_size=MOST_TURNS))

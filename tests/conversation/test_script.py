@@ -71,3 +71,24 @@ def test_the_checker_finds_what_is_wrong():
     assert "stray: no part of the flow says it" in found
     assert "stray: 13 words, 12 at most unless long = true" in found
     assert "issue_WATER: named by the flow, but no such prompt" in found
+
+
+def test_a_folder_in_place_of_the_file_gets_one_clear_sentence(tmp_path: Path):
+    (tmp_path / "call.toml").mkdir()
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        Script.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("ta", "says"),
+    [
+        ("ஊர், {palce}.", "the slot palce is not filled"),
+        ("ஊர், {place.", "a brace"),
+        ("ஊர், {Place}.", "a brace"),
+    ],
+)
+def test_a_misspelt_slot_is_found_before_a_caller_waits_for_it(script: Script, ta: str, says: str):
+    broken = script.prompts | {"readback_place": Prompt(ta=ta, en="Place: {place}.")}
+    (found,) = problems(broken, named_in_code(script))
+    assert found.startswith("readback_place: ")
+    assert says in found

@@ -114,6 +114,8 @@ def test_when_the_audit_cannot_be_written_nothing_is_unmasked(data_dir: Path) ->
         (("--since", "yesterday"), "--since is not a date"),
         (("--until", "2026-13-01"), "--until is not a date"),
         (("--until", "9999-12-31"), "--until is not a date"),
+        (("--since", "0001-01-01"), "--since is not a date"),
+        (("--until", "9999-12-31T23:00-05:00"), "--until is not a date"),
         (("--since", "2026-02-02", "--until", "2026-02-01"), "--since must lie before"),
         (("--unmask",), "--as WHO and --reason WHY"),
         (("--unmask", "--as", "  ", "--reason", "x"), "--as WHO and --reason WHY"),
@@ -220,3 +222,32 @@ def test_replay_exits_1_when_a_journal_is_damaged(data_dir: Path) -> None:
 
 def test_only_what_exists_is_listed() -> None:
     assert sorted(command.commands) == ["check", "export", "replay", "show"]
+
+
+@pytest.mark.parametrize("action", ["check", "replay"])
+def test_a_wrong_data_dir_is_named_and_nothing_is_made_in_it(data_dir: Path, action: str) -> None:
+    assert "There is no ticket database" in refused(action)
+    assert not data_dir.exists()
+
+
+@pytest.mark.parametrize("action", ["check", "replay"])
+def test_no_work_is_done_on_a_file_that_is_no_database(data_dir: Path, action: str) -> None:
+    data_dir.mkdir()
+    (data_dir / "kural.db").write_bytes(b"no database at all, only words " * 99)
+    assert "cannot be read" in refused(action)
+
+
+def test_a_lost_database_is_noticed_and_comes_back_from_the_journals(
+    number: str, data_dir: Path
+) -> None:
+    for file in data_dir.glob("kural.db*"):
+        file.unlink()
+    lost = run("check")
+    assert lost.exit_code == 1
+    assert number in lost.stderr
+    brought = run("replay")
+    assert (brought.exit_code, "1 tickets added" in brought.stdout) == (0, True)
+    assert "1 calls restored" in brought.stdout
+    assert json.loads(run("show", number).stdout)["number"] == number
+    assert json.loads(run("replay", "--json").stdout)["restored"] == 0
+    assert run("check").exit_code == 0

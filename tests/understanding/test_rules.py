@@ -36,6 +36,8 @@ def got(turn, field):
             return turn.place.locality_en if turn.place else None
         case "question":
             return turn.place.question if turn.place else None
+        case "outside":
+            return turn.place is not None and turn.place.outside
         case "categories":
             return [category.value for category in turn.categories]
         case _:
