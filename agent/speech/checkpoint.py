@@ -47,6 +47,8 @@ class Facts(BaseModel):
     loop."""
     tail_frames: int = Field(default=40, ge=0, le=3000)
     """Frames of 10 ms of silence left after the sound in a short context."""
+    min_frames: int = Field(default=0, ge=0, le=3000)
+    """A short context is never shorter than this: very short ones run away on single words."""
     max_new_tokens_per_s: float = Field(default=25.0, gt=0, le=100)
     """Tokens a second of sound may become, plus 20: the bound for decoding that does not end.
     Fluent Tamil is 12-15 tokens a second in Whisper's own vocabulary."""

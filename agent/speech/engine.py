@@ -213,7 +213,8 @@ class _Decoder:
         mel = self._model.feature_extractor(to_float(sound))[:, :-1]
         frames = _FULL_FRAMES
         if self._facts.short_context:
-            frames = min(frames, mel.shape[1] + self._facts.tail_frames)
+            wanted = max(self._facts.min_frames, mel.shape[1] + self._facts.tail_frames)
+            frames = min(frames, wanted)
             frames += frames % 2
         mel = mel[:, :frames]
         return np.pad(mel, ((0, 0), (0, frames - mel.shape[1]))).astype(np.float32)

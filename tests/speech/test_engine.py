@@ -112,6 +112,13 @@ def test_ten_minutes_are_cut_into_pieces_and_every_piece_is_heard(
     assert sum(s.end_s - s.start_s for s in heard.segments) > 480
 
 
+def test_a_short_context_is_never_shorter_than_its_floor(tmp_path: Path, speak: Speak) -> None:
+    facts = {"short_context": True, "tail_frames": 0, "min_frames": 600}
+    ears = Ears(make_model(tmp_path / "floor", SAID, facts), device="cpu")
+    assert ears._decoder._features(speak("ஆமா")).shape[1] == 600
+    assert ears._decoder._features(np.zeros(16_000 * 8, np.int16)).shape[1] == 800
+
+
 def test_a_short_context_costs_less_and_says_the_same(tmp_path: Path, speak: Speak) -> None:
     facts = {"short_context": True, "tail_frames": 40}
     short = Ears(make_model(tmp_path / "short", SAID, facts), device="cpu")
