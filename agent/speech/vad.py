@@ -20,8 +20,8 @@ SPEECH_ABOVE = 0.5
 """Probability from which a window is speech."""
 SILENT_BELOW = 0.35
 """Probability under which speech has stopped; between the two it goes on."""
-PREFIX_PADDING_S = 0.3
-"""Sound kept from before the detector fires: soft onsets."""
+PREFIX_PADDING_S = 0.5
+"""Sound kept from before the detector fires, which is up to 0.4 s after a soft onset."""
 MIN_SPEECH_S = 0.064
 """Shorter bursts are clicks; the shortest answers ("ஆம்") have 0.2 s."""
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from agent.speech.segments import LONGEST_S, PADDING_S, best_cut, spans_of
+from agent.speech.segments import LEAD_S, LONGEST_S, TAIL_S, best_cut, spans_of
 from agent.speech.vad import WINDOW_S
 
 
@@ -27,8 +27,8 @@ def test_silence_and_clicks_are_never_decoded(silence: NDArray[np.float32]) -> N
 
 def test_a_short_answer_is_kept_with_sound_around_it() -> None:
     (span,) = spans_of(timeline((0, 2), (0.9, 0.2), (0, 2)))
-    assert span.start_s == pytest.approx(2 - PADDING_S, abs=WINDOW_S)
-    assert span.end_s == pytest.approx(2.2 + PADDING_S, abs=2 * WINDOW_S)
+    assert span.start_s == pytest.approx(2 - LEAD_S, abs=WINDOW_S)
+    assert span.end_s == pytest.approx(2.2 + TAIL_S, abs=2 * WINDOW_S)
     assert span.speech_s == pytest.approx(0.2, abs=WINDOW_S)
 
 

@@ -121,7 +121,7 @@ async def test_a_sentence_goes_through_the_real_ears(
     data = final.alternatives[0]
     assert data.language == "ta"
     assert 0 < data.confidence <= 1
-    assert 0.5 < data.start_time < data.end_time < 4
+    assert 0.2 < data.start_time < data.end_time < 4  # the padding before speech counts
     assert data.metadata is not None
     assert data.metadata["timings"]["decode_s"] > 0
 
