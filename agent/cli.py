@@ -23,6 +23,7 @@ from agent.observability import logs
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "call": ("agent.callers.command", "Play recorded or scripted callers and grade their tickets."),
+    "doctor": ("agent.doctor", "Check this machine and every configured service."),
     "engine": ("agent.speech.ears_command", "Run the ears: speech recognition for all calls."),
     "listen": ("agent.speech.listen_command", "Write down what is said in recordings."),
     "prompts": ("agent.prompts_command", "Render or check the fixed prompts."),

@@ -42,7 +42,7 @@ class Stage:
     light: bool
     """Hardly any noise or band loss."""
     call_share: float = CALL_SHARE
-    """Share of call turns; it rises once spelling is learned."""
+    """Share of call turns."""
 
 
 CURRICULUM = (
@@ -51,7 +51,7 @@ CURRICULUM = (
     Stage(until=8_192, max_chars=50, voices=len(FIRST_VOICES), light=False),
     Stage(until=14_336, max_chars=70, voices=0, light=False),
     Stage(until=50_176, max_chars=100, voices=0, light=False),
-    Stage(until=1 << 60, max_chars=100, voices=0, light=False, call_share=0.85),
+    Stage(until=1 << 60, max_chars=100, voices=0, light=False, call_share=0.5),
 )
 
 

@@ -17,7 +17,8 @@ import soxr
 from training.augment import LINE_RATE, MODEL_RATE, Telephone
 from training.synth import HELD_VOICES, SAMPLE_RATE, Espeak
 from training.text import TextSource, clean, target
-from training.text_lexicon import read_lines
+from training.text_calls import NAME_FRAMES
+from training.text_lexicon import read_colloquial, read_lines
 from training.text_numbers import SPOKEN, phone_number, random_digits, say_digits
 
 DEMO_LINES = 46
@@ -25,13 +26,14 @@ DEMO_LINES = 46
 ANSWERS = "ஆமா ஆமாங்க ஆமாம் சரி சரிங்க இல்ல இல்லைங்க வேண்டாம் தெரியல ம்ம் ஹலோ".split()
 SIZES = {
     "dev": {
-        "complaint": 20, "place": 12, "landmark": 8, "days": 6, "name": 6, "answer": 11,
-        "phone": 10, "ticket": 4, "held_place": 8, "held_name": 6, "pseudo": 6, "empty": 12,
+        "complaint": 40, "place": 24, "landmark": 16, "days": 10, "name": 12, "answer": 11,
+        "phone": 24, "ticket": 10, "held_place": 24, "held_name": 24, "pseudo": 12, "empty": 24,
+        "colloquial": 120,
     },
     "test": {
-        "complaint": 80, "place": 60, "landmark": 40, "days": 30, "name": 30, "answer": 33,
-        "phone": 60, "ticket": 20, "held_place": 60, "held_name": 40, "pseudo": 40, "empty": 48,
-        "demo": DEMO_LINES * 3,
+        "complaint": 120, "place": 80, "landmark": 50, "days": 40, "name": 60, "answer": 33,
+        "phone": 90, "ticket": 40, "held_place": 90, "held_name": 90, "pseudo": 60, "empty": 150,
+        "colloquial": 300, "demo": DEMO_LINES * 3,
     },
 }  # fmt: skip
 SEEN_DRAWS = 300_000
@@ -45,15 +47,18 @@ def sentences(source: TextSource, kind: str, seed: int) -> list[tuple[str, str]]
     lexicon = source.lexicon
     draws = Random(f"seen-{seed}")
     seen = {target(source.draw(draws)) for _ in range(SEEN_DRAWS if kind == "test" else 1000)}
+    loose = read_colloquial(kind)
     pairs: list[tuple[str, str]] = []
     for name, count in sizes.items():
         for i in range(count):
             if name in ("held_place", "held_name"):
                 held = lexicon.held_places if name == "held_place" else lexicon.held_persons
                 word = rng.choice(held)
-                text = source.open.place(rng, word) if name == "held_place" else word
+                text = source.open.place(rng, word) if name == "held_place" else _named(rng, word)
             elif name == "pseudo":
                 text = source.open.pseudo.phrase(rng, held=True)
+            elif name == "colloquial":
+                text = loose[i % len(loose)]
             elif name == "answer":
                 text = ANSWERS[i % len(ANSWERS)]
             elif name == "demo":
@@ -68,6 +73,12 @@ def sentences(source: TextSource, kind: str, seed: int) -> list[tuple[str, str]]
                     text = clean(source.calls.draw(rng, name))
             pairs.append((name, clean(text)))
     return pairs
+
+
+def _named(rng: Random, name: str) -> str:
+    """Half of the callers say the bare name, half a sentence with it."""
+    frames = [frame for frame in NAME_FRAMES if frame.count("{") == 1 and frame != "{n}"]
+    return name if rng.random() < 0.5 else rng.choice(frames).format(n=name)
 
 
 def _usual_phone(rng: Random) -> str:

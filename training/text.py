@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 from training.text_calls import CallTurns
-from training.text_lexicon import load_lexicon, read_lines
+from training.text_lexicon import load_lexicon, read_colloquial, read_lines
 from training.text_open import OpenText
 
 CALL_SHARE = 0.55
@@ -39,9 +39,15 @@ def target_map(spoken: str) -> tuple[str, list[int]]:
 
 
 def banned_sentences() -> frozenset[str]:
-    """Return the demo callers' sentences of three or more words, as targets."""
-    sentences = (target(line) for line in read_lines("demo_turns"))
-    return frozenset(text for text in sentences if len(text.split()) >= 3)
+    """Return the sentences that only tests may say, as targets.
+
+    Of the demo callers those of three or more words; of the colloquial sets all.
+    """
+    demo = (target(line) for line in read_lines("demo_turns"))
+    banned = {text for text in demo if len(text.split()) >= 3}
+    for kind in ("dev", "test"):
+        banned.update(target(line) for line in read_colloquial(kind))
+    return frozenset(banned)
 
 
 class TextSource:

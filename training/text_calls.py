@@ -58,6 +58,8 @@ TICKET_FRAMES = (
     "{t}|{t}|{t}|புகார் நம்பர் {t}|புகார் எண் {t}|என் புகார் நம்பர் {t}|ஆமா, {t}|{t}, அது என்னாச்சு|"
     "நான் குடுத்த புகார் நம்பர் {t}, அது என்னாச்சு|டிக்கெட் நம்பர் {t}|{t} என்ன ஆச்சு"
 ).split("|")
+RARE_NAME_SHARE = 0.5
+"""Share of callers whose name is any of the list, the common ones no likelier."""
 KINDS = (
     ("complaint", 0.32),
     ("place", 0.17),
@@ -166,6 +168,8 @@ class CallTurns:
         """Return an answer to 'your name?'."""
         people = self._lexicon.persons  # commonest first
         name, second = rng.choices(people, cum_weights=self._name_weights, k=2)
+        if rng.random() < RARE_NAME_SHARE:
+            name = rng.choice(people)
         return rng.choice(NAME_FRAMES).format(n=name, m=second, i=rng.choice(INITIALS))
 
     def reply(self, rng: Random) -> str:

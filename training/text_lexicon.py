@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 WORDS_DIR = Path(__file__).with_name("text_data")
+HELD_DIR = Path(__file__).with_name("held_data")
 
 AKSHARA = re.compile(r"[அ-ஔஃ]|[க-ஹ]்ஷ[ா-்ௗ]?|[க-ஹ][ா-்ௗ]?|[ா-்ௗ]")
 """One written Tamil letter: a vowel, or a consonant with its sign."""
@@ -31,9 +32,19 @@ def read_list(name: str) -> list[str]:
     return [entry for entry in entries if entry]
 
 
-def read_lines(name: str) -> list[str]:
-    """Return the lines of `text_data/<name>.txt` without blank lines and '#' comments."""
-    text = (WORDS_DIR / f"{name}.txt").read_text(encoding="utf-8")
+def read_colloquial(kind: str) -> list[str]:
+    """Return the sentences of `held_data/colloquial_<kind>.txt`, without their dialects.
+
+    They were written by authors who had not seen the grammar; training never says one of them.
+    Whoever widens the grammar must not read that folder.
+    """
+    lines = read_lines(f"colloquial_{kind}", HELD_DIR)
+    return [line.split("\t")[-1] for line in lines]
+
+
+def read_lines(name: str, folder: Path = WORDS_DIR) -> list[str]:
+    """Return the lines of `<folder>/<name>.txt` without blank lines and '#' comments."""
+    text = (folder / f"{name}.txt").read_text(encoding="utf-8")
     lines = (unicodedata.normalize("NFC", line.strip()) for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
@@ -49,6 +60,16 @@ def tamil_only(text: str) -> str:
     """Return text in NFC with everything but Tamil letters and single blanks dropped."""
     text = re.sub(r"\(.*?\)", " ", unicodedata.normalize("NFC", text))
     return re.sub(r"\s+", " ", re.sub(r"[^஀-௿ ]", " ", text)).strip()
+
+
+def composed_names() -> list[str]:
+    """Return the names of `text_data/name_parts.txt`, in the order of the file."""
+    names: list[str] = []
+    for line in read_lines("name_parts"):
+        firsts, seconds = (side.split() for side in line.split("="))
+        pairs = ((a, b) for a in firsts for b in seconds if a.strip("_") != b)
+        names += [f"{first}{second}".replace("_", " ") for first, second in pairs]
+    return [name for name in names if not re.search(r"்[ா-்]|[ா-்]{2}|[அ-ஔ][ா-்]", name)]
 
 
 def held_out(word: str, percent: int) -> bool:
@@ -113,7 +134,7 @@ def load_lexicon(data_dir: Path) -> Lexicon:
         (held if small and held_out(name, HELD_PLACE_PERCENT) else places).add(name)
     trained_words = {word for name in seats | places for word in name.split()}
     held = {n for n in held if any(word not in trained_words for word in n.split())}
-    persons = list(dict.fromkeys(read_list("persons")))
+    persons = list(dict.fromkeys([*read_list("persons"), *composed_names()]))
     held_persons = [n for n in persons if n not in DEMO_NAMES and held_out(n, HELD_PERSON_PERCENT)]
     categories = read_table(data_dir / "categories.csv")
     keywords = {tamil_only(k) for row in categories for k in row["keywords_ta"].split("|")}

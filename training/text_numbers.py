@@ -51,6 +51,9 @@ SINCE = (
     "ஒரு வாரமா|ஒரு மாசமா|ஒரு வருஷமா|கொஞ்ச நாளா|நேத்து|இன்னைக்கு|இன்னைக்கு காலையில|மூணு நாலு நாளா"
 ).split("|")
 
+RICH_SHARE = 0.34
+"""Share of digit runs that are rich in repeated neighbours, the commonest error of the model."""
+
 
 def cardinal(number: int, colloquial: bool, rng: Random) -> str:
     """Return the words of 0 <= number < 100,000."""
@@ -104,10 +107,11 @@ def say_digits(digits: list[int], groups: list[int], words: list[str], rng: Rand
 
 
 def random_digits(count: int, rng: Random, *, phone: bool) -> list[int]:
-    """Return digits; about a third repeat the one before, as real callers' numbers do."""
+    """Return digits; a third of the numbers are rich in runs (44, 000, 7777), others have some."""
     digits = [rng.choice([6, 7, 8, 9, 9]) if phone else rng.randrange(10)]
+    repeat = 0.58 if rng.random() < RICH_SHARE else 0.24
     while len(digits) < count:
-        digits.append(digits[-1] if rng.random() < 0.28 else rng.randrange(10))
+        digits.append(digits[-1] if rng.random() < repeat else rng.randrange(10))
     return digits
 
 

@@ -9,12 +9,16 @@ from training.text_calls import CallTurns
 from training.text_lexicon import Lexicon
 from training.text_morphology import decline, join_with_sandhi, maybe_decline
 from training.text_pseudo import PseudoWords
+from training.text_salad import WordSalad
+from training.text_speech import LooseTalk
 
 ADDRESS = [""] * 7 + ["சார்", "சார்", "மேடம்", "அண்ணே", "அம்மா", "ஐயா", "தம்பி", "ங்க"]
 AMOUNTS = (
     "ரூபாய்|ரூபா|ரூபாய் கேக்குறாங்க|பேர் இருக்கோம்|குடும்பம்|வீடு|மாடு|ஏக்கர்|கிலோ|மணிக்கு|தேதி|வருஷம்|லிட்டர்|மீட்டர்|அடி"
 ).split("|")
 LABELS = ("வார்டு|வார்டு எண்|வார்டு நம்பர்|கதவு எண்|வீட்டு நம்பர்|பஸ் நம்பர்|வயசு|பின்கோடு|").split("|")
+TALK_SHARE = 0.78
+"""Share of loose sentences that come from text_speech.py."""
 
 
 class OpenText:
@@ -26,15 +30,19 @@ class OpenText:
         self._lists = lexicon.lists
         self._calls = calls
         self.pseudo = PseudoWords(lexicon)
+        self.talk = LooseTalk(lexicon)
+        self.salad = WordSalad(lexicon, self.pseudo)
 
     def draw(self, rng: Random) -> str:
-        """Return one sentence: 35 % invented words, 15 % places, 10 % numbers, 40 % loose."""
+        """Return one sentence: salad 20 %, invented 13 %, places 11 %, numbers 6 %, loose 50 %."""
         roll = rng.random()
-        if roll < 0.35:
+        if roll < 0.2:
+            return self.salad.draw(rng)
+        if roll < 0.33:
             return self.pseudo.phrase(rng)
-        if roll < 0.5:
+        if roll < 0.44:
             return self.place(rng, rng.choice(self._lexicon.places))
-        return self.number(rng) if roll < 0.6 else self.colloquial(rng)
+        return self.number(rng) if roll < 0.5 else self.colloquial(rng)
 
     def place(self, rng: Random, name: str) -> str:
         """Return a place name in one of many carrier sentences."""
@@ -71,6 +79,8 @@ class OpenText:
 
     def colloquial(self, rng: Random) -> str:
         """Return a loose sentence of everyday words; often it makes little sense."""
+        if rng.random() < TALK_SHARE:
+            return self.talk.sentence(rng)
         pick, lists, roll = rng.choice, self._lists, rng.random()
         adverb = pick(lists["adverbs"]) if rng.random() < 0.4 else ""
         predicate = pick(lists["predicates"])

@@ -66,12 +66,16 @@ class PseudoWords:
                 return word
         return "ஊர்"
 
+    def is_held(self, word: str) -> bool:
+        """Tell whether an invented word is kept for the test."""
+        return word not in self._known and zlib.crc32(word.encode()) % HELD_ONE_IN == 0
+
     def _walk(self, rng: Random) -> str:
         letters = ["^", "^"]
         while len(letters) < 11:
             seen = self._after_two.get((letters[-2], letters[-1]))
             use_two = seen and rng.random() < 0.65
-            following = rng.choice(seen if use_two else self._after_one[letters[-1]])
+            following = rng.choice(seen if seen and use_two else self._after_one[letters[-1]])
             if following == "$":
                 if len(letters) < 4 and rng.random() < 0.8:
                     continue

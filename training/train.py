@@ -33,7 +33,14 @@ FLAT_UNTIL = 0.4
 LAST_RATE = 0.015
 """Learning rate at the end, as a part of the full one."""
 LONG_SHARE = 0.06
-"""Share of batches padded to 1,200 or 3,000 frames, so that the 30 s window works too."""
+"""Share of batches padded to one of LONG_FRAMES, so that long windows work too."""
+LONG_FRAMES = (1000, 1500, 1500, 3000, 3000, 3000)
+BUCKET_SHARE = 0.3
+"""Share of batches padded to the next of the contexts the ears decode in."""
+BUCKETS = (500, 750, 1000, 1500, 3000)
+"""Frames of 10 ms: agent/speech/contexts.py has the same."""
+TAIL = 40
+"""Least number of zero frames after a clip that is padded to a bucket."""
 
 
 @dataclass
@@ -152,20 +159,27 @@ class Trainer:
         """Return the batch as tensors with a random tail of zero frames, at times a long one."""
         arrays = (batch.features, batch.tokens, batch.phonemes, batch.spans)
         features, tokens, phonemes, spans = (torch.from_numpy(a) for a in arrays)
-        frames = features.shape[2]
-        roll = self.rng.random()
-        if roll < LONG_SHARE and self.progress.step > 300:
-            frames = max(frames, self.rng.choice([1200, 1200, 3000, 3000, 3000]))
-            keep = max(2, 6_000 // frames)  # a step of 3,000 frames costs four usual ones
-            features, tokens = features[:keep], tokens[:keep]
-            phonemes, spans = phonemes[:keep], spans[:keep]
-        elif roll < 0.35:
-            frames += self.rng.choice([20, 40, 60, 100])
+        frames = self._frames(features.shape[2])
+        # A step of 3,000 frames costs four usual ones, hence the larger allowance.
+        keep = max(2, (6_000 if frames > 1_000 else self.args.frames) // frames)
+        features, tokens = features[:keep], tokens[:keep]
+        phonemes, spans = phonemes[:keep], spans[:keep]
         extra = frames - features.shape[2]
         silence = self.phonemes.index(stream.SILENCE)
         features = F.pad(features.float(), (0, extra))
         phonemes = F.pad(phonemes, (0, frames // 2 - phonemes.shape[1]), value=silence)
         return features, tokens, phonemes, spans
+
+    def _frames(self, spoken: int) -> int:
+        """Return how many frames a batch of `spoken` frames is padded to."""
+        roll = self.rng.random()
+        if roll < LONG_SHARE and self.progress.step > 300:
+            return max(spoken, self.rng.choice(LONG_FRAMES))
+        if roll < LONG_SHARE + BUCKET_SHARE:
+            return next(f for f in BUCKETS if f >= min(spoken + TAIL, BUCKETS[-1]))
+        if roll < LONG_SHARE + BUCKET_SHARE + 0.2:
+            return spoken + self.rng.choice([20, 40, 60, 100])
+        return spoken
 
     def _phonemes(self) -> list[str]:
         path = self.args.out / "phonemes.json"
