@@ -39,16 +39,34 @@ class SpeechSettings(_Group):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the ears compute."""
     compute_type: str = "default"
-    """CTranslate2 compute type, e.g. ``int8`` or ``float16``; ``default`` keeps the file's own."""
+    """CTranslate2 compute type, e.g. ``int8`` or ``float16``; ``default`` keeps the file's own on
+    a CPU and takes what suits the card on a GPU."""
+    device_index: int = Field(default=0, ge=0)
+    """Which GPU, as the driver counts; one ears process for each."""
+    vram_gb: float = Field(default=0.0, ge=0)
+    """GPU memory the ears may take, in 10^9 bytes; 0 = all but 15 %."""
+    max_batch: int = Field(default=16, ge=1, le=64)
+    """Most utterances decoded at once; fewer when GPU memory is short, at most 8 on a CPU."""
     cpu_threads: int = Field(default=1, ge=1)
-    """Threads of the ears on a CPU."""
+    """Threads of the ears on a CPU: of a decoding, and of preparing utterances beside it."""
+    bias: str = ""
+    """Place names the recogniser is to expect, parted by spaces; about ten. Only for checkpoints
+    that were made to take them."""
+    blocklist: str = ""
+    """TOML file of known inventions of the model; empty = agent/speech/data/blocklist.toml."""
     ears_url: str = ""
-    """``unix:///path`` or ``tcp://host:port`` of running ears; empty = this process starts its
-    own under DATA_DIR."""
+    """``unix:///path``, ``tcp://host:port`` or ``tcps://host:port`` of running ears; empty = this
+    process starts its own under DATA_DIR."""
     voice_url: str = ""
     """The same for the voice process."""
     token: SecretStr = SecretStr("")
     """Shared secret that a TCP connection to ears or voice must present."""
+    tls_cert: str = ""
+    """PEM file with the certificate of ears that answer at ``tcps://``."""
+    tls_key: str = ""
+    """PEM file with its private key."""
+    tls_ca: str = ""
+    """PEM file a caller of ``tcps://`` trusts; empty = what the system trusts."""
     voice: str = "ta"
     """Name of the voice that speaks to callers (an espeak-ng voice until a neural one is set)."""
     voice_rate: int = Field(default=165, ge=80, le=400)
@@ -67,6 +85,26 @@ class SpeechSettings(_Group):
     ``vad`` (silence alone)."""
     allow_demo_model: bool = False
     """Let ``start`` answer real phone callers with the demo model."""
+
+
+class CloudSettings(_Group):
+    """Services on the internet that take over where this machine fails."""
+
+    allowed: bool = False
+    """Let callers' words leave this machine. The notice callers hear must then say so."""
+    after_s: Seconds = 2.5
+    """How long the ears may take before the cloud recogniser gets the same sound."""
+
+
+class DeepgramSettings(_Group):
+    """The cloud recogniser that is asked when the ears fail; needs CLOUD__ALLOWED."""
+
+    api_key: SecretStr = SecretStr("")
+    """Key of the account; empty = there is no second recogniser."""
+    model: str = "nova-3"
+    """Deepgram's name of the model."""
+    url: str = "https://api.deepgram.com/v1/listen"
+    """Endpoint for whole recordings, to be changed for a region or an own installation."""
 
 
 class CallSettings(_Group):
@@ -146,6 +184,10 @@ class Settings(BaseSettings):
     livekit_api_key: SecretStr = SecretStr("")
     livekit_api_secret: SecretStr = SecretStr("")
     speech: SpeechSettings = SpeechSettings()
+    cloud: CloudSettings = CloudSettings()
+    """What may leave this machine."""
+    deepgram: DeepgramSettings = DeepgramSettings()
+    """The second recogniser."""
     call: CallSettings = CallSettings()
     tickets: TicketSettings = TicketSettings()
     livekit: LiveKitSettings = LiveKitSettings()
@@ -173,6 +215,11 @@ class Settings(BaseSettings):
     def voice_url(self) -> str:
         """Where the voice answers."""
         return self.speech.voice_url or f"unix://{(self.data_dir / 'run' / 'voice.sock').resolve()}"
+
+    @property
+    def cloud_words(self) -> bool:
+        """Whether a caller's words may leave this machine, which the notice must then say."""
+        return self.cloud.allowed and bool(self.deepgram.api_key.get_secret_value())
 
     @property
     def journal_dir(self) -> Path:

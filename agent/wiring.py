@@ -7,8 +7,10 @@ calls, ``kural call`` and the tests for simulated ones; nothing here needs a Liv
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import asyncio
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 from livekit.agents import AgentSession, inference
 from livekit.agents.voice.turn import (
@@ -24,7 +26,10 @@ from agent.conversation.intake import Intake
 from agent.conversation.script import Script
 from agent.conversation.turn_end import AnswerTurnDetector
 from agent.errors import TicketError
+from agent.speech.breaker import Breaker
+from agent.speech.decoding import OnLost, Recogniser
 from agent.speech.ears_client import EarsClient
+from agent.speech.fallback import DeepgramRecogniser, FallbackRecogniser
 from agent.speech.prompts_audio import Progress, PromptCache, RenderReport, render_prompts
 from agent.speech.stt import WhisperSTT
 from agent.speech.tts import PooledTTS
@@ -33,12 +38,16 @@ from agent.speech.voice import VoiceClient
 from agent.tickets.ledger import CallLedger
 from agent.tickets.numbering import is_valid as is_valid_ticket
 from agent.tickets.store import WITHIN_S, TicketStore
+from agent.tickets.voice_notes import VoiceNotes
 from agent.understanding.rules import Rules
 
 if TYPE_CHECKING:
     from livekit.agents import vad as lk_vad
 
     from agent.settings import Settings
+
+_CALL_LETTERS = 64
+"""Longest name of a call the ears take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +60,23 @@ class Parts:
     store: TicketStore
     vad: lk_vad.VAD | None
     """Voice activity detection; None where calls come as text."""
+    ears_breaker: Breaker = field(default_factory=Breaker)
+    """What the calls of this process know about the ears."""
+
+    @property
+    def cloud_words(self) -> bool:
+        """Whether a caller's words may leave this machine, which the notice must then say."""
+        return self.settings.cloud_words
+
+
+class _Link(Protocol):
+    async def aclose(self) -> None: ...
 
 
 class CallSession(AgentSession[Call]):
     """A session that hangs up on ears and voice when it is closed."""
 
-    links: tuple[EarsClient | VoiceClient, ...] = ()
+    links: tuple[_Link, ...] = ()
     """Connections of this call; the framework closes only what it made itself."""
 
     async def aclose(self) -> None:
@@ -129,7 +149,7 @@ def _typed_session(parts: Parts, call: Call) -> CallSession:
 def _spoken_session(parts: Parts, call: Call, dialogue: Dialogue) -> CallSession:
     speech, calls = parts.settings.speech, parts.settings.call
     token = speech.token.get_secret_value()
-    ears = EarsClient(parts.settings.ears_url, token, speech.recognition_deadline_s)
+    ears = build_recogniser(parts)
     voice = VoiceClient(parts.settings.voice_url, token=token)
     cache = PromptCache(parts.settings.prompt_cache_dir, speech.voice, speech.voice_rate)
     session = CallSession(
@@ -141,6 +161,8 @@ def _spoken_session(parts: Parts, call: Call, dialogue: Dialogue) -> CallSession
             language=speech.language,
             min_silence_s=speech.vad_min_silence_s,
             speculate_after_s=speech.speculate_after_s,
+            call=call.id[:_CALL_LETTERS],
+            on_lost=keep_voice_notes(parts, call.id),
         ),
         tts=PooledTTS(
             voice,
@@ -164,6 +186,39 @@ def _spoken_session(parts: Parts, call: Call, dialogue: Dialogue) -> CallSession
     )
     session.links = (ears, voice)
     return session
+
+
+def build_recogniser(parts: Parts) -> Recogniser:
+    """The ears, and behind them who takes over when they fail."""
+    settings = parts.settings
+    speech, cloud, deepgram = settings.speech, settings.cloud, settings.deepgram
+    ears = EarsClient(
+        settings.ears_url,
+        speech.token.get_secret_value(),
+        speech.recognition_deadline_s,
+        tls_ca=speech.tls_ca,
+    )
+    second: Recogniser | None = None
+    if parts.cloud_words:
+        second = DeepgramRecogniser(
+            deepgram.api_key.get_secret_value(),
+            language=speech.language,
+            model=deepgram.model,
+            url=deepgram.url,
+            deadline_s=speech.recognition_deadline_s,
+        )
+    return FallbackRecogniser(ears, second, patience_s=cloud.after_s, breaker=parts.ears_breaker)
+
+
+def keep_voice_notes(parts: Parts, call_id: str) -> OnLost:
+    """What becomes of an utterance that nobody could decode: its sound is kept, encrypted."""
+    notes = VoiceNotes(parts.settings.data_dir, parts.store.cipher)
+    numbers = itertools.count(len(notes.of_call(call_id)) + 1)
+
+    async def keep(pcm: bytes, _end_s: float) -> None:
+        await asyncio.to_thread(notes.keep, call_id, next(numbers), pcm)
+
+    return keep
 
 
 def _turn_detector(kind: str, dialogue: Dialogue) -> TurnDetectionMode:

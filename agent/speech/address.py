@@ -1,4 +1,4 @@
-"""Where ears and voice answer: ``unix:///path/of.sock`` or ``tcp://host:port``."""
+"""Where ears and voice answer: ``unix:///path/of.sock``, ``tcp://host:port`` or ``tcps://``."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class Address:
     path: Path | None = None
     host: str = ""
     port: int = 0
+    tls: bool = False
+    """``tcps``: TCP with a certificate."""
 
     @property
     def loopback(self) -> bool:
@@ -38,10 +40,10 @@ class Address:
 
 
 def parse_url(url: str) -> Address:
-    """Read ``unix:///path`` or ``tcp://host:port``.
+    """Read ``unix:///path``, ``tcp://host:port`` or ``tcps://host:port``.
 
     Raises:
-        ConfigurationError: it is neither; the message does not repeat the URL.
+        ConfigurationError: it is none of them; the message does not repeat the URL.
     """
     try:
         parts = urlsplit(url)
@@ -50,10 +52,11 @@ def parse_url(url: str) -> Address:
         parts, port = urlsplit(""), None
     if parts.scheme == "unix" and not parts.netloc and parts.path.strip("/"):
         return Address(path=Path(parts.path))
-    if parts.scheme == "tcp" and parts.hostname and port is not None:
-        return Address(host=parts.hostname, port=port)
+    if parts.scheme in ("tcp", "tcps") and parts.hostname and port is not None:
+        return Address(host=parts.hostname, port=port, tls=parts.scheme == "tcps")
     raise ConfigurationError(
-        "The address of ears or voice must look like unix:///path/name.sock or tcp://host:port."
+        "The address of ears or voice must look like unix:///path/name.sock, tcp://host:port or "
+        "tcps://host:port."
     )
 
 

@@ -43,12 +43,18 @@ class Facts(BaseModel):
     beam_size: int = Field(default=1, ge=1, le=10)
     """1 = greedy: half the cost of five beams, and no worse on short utterances."""
     short_context: bool = False
-    """Encode only the sound instead of a 30 s window. Only for models trained that way: others
-    loop."""
+    """Encode only the sound, in one of ``contexts.BUCKETS``, instead of a 30 s window. To be set
+    after a word error gate alone: models not trained that way loop."""
     tail_frames: int = Field(default=40, ge=0, le=3000)
     """Frames of 10 ms of silence left after the sound in a short context."""
     min_frames: int = Field(default=0, ge=0, le=3000)
     """A short context is never shorter than this: very short ones run away on single words."""
+    pad_value: float | None = 0.0
+    """Log-mel after the sound. 0.0 is what faster-whisper and our own training do; null is what
+    models saw that were trained on sound padded with silence (most Hugging Face fine-tunes): eight
+    decades under the loudest of each piece, about -1.1."""
+    prompt: bool = False
+    """It was trained to take previous text before the words, so SPEECH__BIAS may be used."""
     max_new_tokens_per_s: float = Field(default=25.0, gt=0, le=100)
     """Tokens a second of sound may become, plus 20: the bound for decoding that does not end.
     Fluent Tamil is 12-15 tokens a second in Whisper's own vocabulary."""

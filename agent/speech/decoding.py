@@ -1,66 +1,110 @@
-"""The decodes one call has running: begun at once, tried twice, cancelled when forgotten."""
+"""The decodes one call has running: begun at once, tried twice, kept as sound when lost."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from agent.errors import EngineError, EngineUnavailable
+from agent.errors import EngineBusy, EngineError, EngineUnavailable
 from agent.speech.transcript import Transcript
 
 _log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 0.2
 """Pause before the second and last try of an utterance."""
+BUSY_PAUSES_S = (0.1, 0.2, 0.4)
+"""Pauses after a refusal: a burst of new calls is over in less, and a caller waits that long."""
 RESTART_S = 1.5
 """Ears that are gone get this long from the first try on: a killed process is back by then."""
+UNANSWERED_S = 1.0
+"""An utterance that waited longer when the call ended counts as lost: living ears answer sooner."""
 
-Kind = Literal["final", "preflight"]
+Kind = Literal["final", "preflight", "clause", "interim"]
+"""How urgent a decode is. Finals and clauses are *committed*: they were said, whatever follows."""
 Decode = asyncio.Task[Transcript | None]
-"""None means that the ears failed on it."""
+"""None means that it could not be decoded."""
+OnLost = Callable[[bytes, float], Awaitable[None]]
+"""Takes the sound (int16 mono at 16 kHz) of an utterance that nobody could decode, and where it
+ends in seconds from the beginning of the stream."""
 
 
 class Recogniser(Protocol):
-    """Who turns sound into words: :class:`agent.speech.ears_client.EarsClient`."""
+    """Who turns sound into words: :class:`agent.speech.ears_client.EarsClient` and others."""
 
-    async def transcribe(self, pcm: bytes, *, kind: Kind = "final") -> Transcript:
-        """The words in ``pcm`` (int16 mono at 16 kHz); raises EngineError."""
+    async def transcribe(self, pcm: bytes, *, kind: Kind = "final", call: str = "") -> Transcript:
+        """The words in ``pcm`` (int16 mono at 16 kHz) of the named call; raises EngineError."""
 
     async def aclose(self) -> None:
         """Let go of the connection."""
 
 
+@dataclass(slots=True)
+class _Utterance:
+    """What was said and has to be answered."""
+
+    kind: Kind
+    pcm: bytes
+    end_s: float
+    began: float
+    """Loop time of its first try."""
+    failed: bool = False
+
+
 class Decodes:
     """Owns the decode tasks of one stream; ``aclose`` cancels and awaits what is left."""
 
-    def __init__(self, client: Recogniser, on_failure: Callable[[EngineError], None]) -> None:
+    def __init__(
+        self,
+        client: Recogniser,
+        on_failure: Callable[[EngineError], None],
+        *,
+        call: str = "",
+        on_lost: OnLost | None = None,
+    ) -> None:
         """Begin with none.
 
         Args:
-            client: the ears.
+            client: the ears, or who stands before them.
             on_failure: told when an utterance is lost for good, before its task ends with None.
+            call: opaque name of the call, at most 64 letters.
+            on_lost: given the sound of such an utterance, and of one that was still waiting for
+                ears in trouble when the call ended; awaited before the task ends.
         """
         self._client = client
         self._on_failure = on_failure
+        self._call = call
+        self._on_lost = on_lost
+        self._closing = False
         self._tasks: set[Decode] = set()
+        self._keeping: set[asyncio.Task[None]] = set()
+        """What goes to ``on_lost``; never cancelled."""
 
-    def begin(self, kind: Kind, pcm: bytes) -> Decode:
+    def begin(self, kind: Kind, pcm: bytes, end_s: float = 0.0) -> Decode:
         """Decode ``pcm``. A preflight is tried once: its final comes soon anyway."""
-        once = kind == "preflight"
-        return self._own(self._once(kind, pcm) if once else self._twice(pcm))
+        if kind in ("final", "clause"):
+            return self._own(self._committed(self._utterance(kind, pcm, end_s)))
+        return self._own(self._once(kind, pcm))
 
-    def promote(self, speculation: Decode, pcm: bytes) -> Decode:
-        """Take a speculation as the final of ``pcm``; decode again if it failed."""
-        return self._own(self._promoted(speculation, pcm))
+    def promote(
+        self, speculation: Decode, pcm: bytes, end_s: float = 0.0, kind: Kind = "final"
+    ) -> Decode:
+        """Take a speculation as the answer to ``pcm``; decode again if it failed."""
+        return self._own(self._committed(self._utterance(kind, pcm, end_s), speculation))
 
     async def aclose(self) -> None:
-        """Cancel what still runs."""
+        """Cancel what still runs, and wait until lost sound is kept."""
+        self._closing = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._keeping)
+
+    def _utterance(self, kind: Kind, pcm: bytes, end_s: float) -> _Utterance:
+        return _Utterance(kind, pcm, end_s, asyncio.get_running_loop().time())
 
     def _own(self, work: Coroutine[Any, Any, Transcript | None]) -> Decode:
         task = asyncio.get_running_loop().create_task(work)
@@ -70,29 +114,59 @@ class Decodes:
 
     async def _once(self, kind: Kind, pcm: bytes) -> Transcript | None:
         try:
-            return await self._client.transcribe(pcm, kind=kind)
+            return await self._client.transcribe(pcm, kind=kind, call=self._call)
         except EngineError as exc:
             _log.info("decode failed", extra={"kind": kind, "error": type(exc).__name__})
             return None
 
-    async def _twice(self, pcm: bytes) -> Transcript | None:
+    async def _committed(
+        self, said: _Utterance, speculation: Decode | None = None
+    ) -> Transcript | None:
+        try:
+            found = await _outcome(speculation) if speculation is not None else None
+            return found if found is not None else await self._twice(said)
+        except asyncio.CancelledError:
+            waited_s = asyncio.get_running_loop().time() - said.began
+            if self._closing and (said.failed or waited_s > UNANSWERED_S):
+                await self._keep(said)
+            raise
+
+    async def _twice(self, said: _Utterance) -> Transcript | None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            return await self._client.transcribe(pcm, kind="final")
+            return await self._patiently(said)
         except EngineUnavailable:
             pause_s = max(RETRY_AFTER_S, RESTART_S - (loop.time() - began))
         except EngineError:
             pause_s = RETRY_AFTER_S
+        said.failed = True
         await asyncio.sleep(pause_s)
         try:
-            return await self._client.transcribe(pcm, kind="final")
+            return await self._patiently(said)
         except EngineError as exc:
             _log.warning("utterance lost", extra={"error": type(exc).__name__})
+            await self._keep(said)
             self._on_failure(exc)
             return None
 
-    async def _promoted(self, speculation: Decode, pcm: bytes) -> Transcript | None:
-        await asyncio.wait({speculation})
-        found = None if speculation.cancelled() else speculation.result()
-        return found if found is not None else await self._twice(pcm)
+    async def _patiently(self, said: _Utterance) -> Transcript:
+        """Ask; ears that are only busy are asked again after growing pauses."""
+        for pause_s in BUSY_PAUSES_S:
+            try:
+                return await self._client.transcribe(said.pcm, kind=said.kind, call=self._call)
+            except EngineBusy:
+                await asyncio.sleep(pause_s)
+        return await self._client.transcribe(said.pcm, kind=said.kind, call=self._call)
+
+    async def _keep(self, said: _Utterance) -> None:
+        if self._on_lost is not None:
+            task = asyncio.ensure_future(self._on_lost(said.pcm, said.end_s))
+            self._keeping.add(task)
+            task.add_done_callback(self._keeping.discard)
+            await asyncio.shield(task)
+
+
+async def _outcome(speculation: Decode) -> Transcript | None:
+    await asyncio.wait({speculation})
+    return None if speculation.cancelled() else speculation.result()

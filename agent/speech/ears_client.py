@@ -7,47 +7,71 @@ from typing import Any, Literal
 
 from agent.errors import EngineUnavailable, ProtocolError
 from agent.speech.link_client import LinkClient
+from agent.speech.scheduler import Kind as Urgency
 from agent.speech.transcript import Transcript, from_header
 
-Kind = Literal["final", "preflight"]
-"""``preflight`` is decoded on suspicion and cancelled when the caller goes on speaking."""
+Kind = Urgency | Literal["final", "preflight", "clause", "interim"]
+"""How urgent an utterance is; ``preflight`` is decoded on suspicion and cancelled when the caller
+goes on speaking."""
 
 
 class EarsClient:
     """Asks running ears. Shared by everything in one event loop; reconnects by itself."""
 
-    def __init__(self, url: str, token: str = "", deadline_s: float = 8.0) -> None:
+    def __init__(
+        self, url: str, token: str = "", deadline_s: float = 8.0, *, tls_ca: str = ""
+    ) -> None:
         """Remember where the ears answer; nothing is connected yet.
 
         Args:
-            url: ``unix:///path`` or ``tcp://host:port``.
+            url: ``unix:///path``, ``tcp://host:port`` or ``tcps://host:port``.
             token: the shared secret of a TCP connection.
-            deadline_s: seconds after which an utterance counts as not heard.
+            deadline_s: seconds after which an utterance counts as not heard; the ears drop it
+                then as well.
+            tls_ca: PEM file to trust on ``tcps``; empty = what the system trusts.
 
         Raises:
-            ConfigurationError: the URL is neither.
+            ConfigurationError: the URL or the file is wrong.
         """
-        self._link = LinkClient(url, token=token)
+        self._link = LinkClient(url, token=token, tls_ca=tls_ca)
         self._deadline_s = deadline_s
 
-    async def transcribe(self, pcm: bytes, *, kind: Kind = "final") -> Transcript:
-        """The words in ``pcm`` (int16 mono at 16 kHz, at most 60 s). Cancelling it is cheap.
+    async def transcribe(self, pcm: bytes, *, kind: Kind = "final", call: str = "") -> Transcript:
+        """The words in ``pcm``. Cancelling it is cheap.
+
+        Args:
+            pcm: int16 mono at 16 kHz, at most 60 s.
+            kind: how urgent it is.
+            call: opaque name of the call, at most 64 letters: committed words of one call are
+                decoded in their order, and under pressure new calls are refused first. Empty =
+                of no call.
 
         Raises:
-            EngineBusy: the queue of the ears is full.
+            EngineBusy: the ears refused it: their queue is full, or they save themselves for
+                more urgent ones.
             EngineUnavailable: they do not answer, or not in time.
         """
-        header = await self._ask({"op": "transcribe", "kind": kind}, pcm)
+        header = {
+            "op": "transcribe",
+            "kind": str(kind),
+            "call": call,
+            "deadline_s": self._deadline_s,
+        }
+        answer = await self._ask(header, pcm)
         try:
-            return from_header(header)
+            return from_header(answer)
         except ProtocolError:
             raise EngineUnavailable("The ears sent something that is not a transcript.") from None
 
     async def stat(self) -> dict[str, Any]:
-        """What runs there.
+        """What runs there and how it goes.
 
-        ``ready``, ``model``, ``version``, ``demo``, ``language``, ``waiting`` (utterances in the
-        queue) and ``done`` (utterances since the start).
+        ``ready``, ``model``, ``version``, ``demo``, ``language``, ``device``, ``compute_type``,
+        ``max_batch``; utterances: ``preparing``, ``done`` and ``failed`` since the start,
+        ``dropped`` segments by reason, ``retried`` after a loop and ``rescued`` by that; pieces of
+        them: ``waiting``, ``shed`` by reason, ``batches`` (size -> how often), ``buckets``
+        (context in frames -> pieces); ``pressure`` (1 = the queue makes wait as long as an answer
+        may take); ``rss_bytes`` and ``uptime_s``.
 
         Raises:
             EngineUnavailable: the ears do not answer.

@@ -95,7 +95,8 @@ class FrameStream:
         self.write(frame)
         try:
             async with asyncio.timeout(LINGER_S):
-                self._writer.write_eof()
+                if self._writer.can_write_eof():  # TLS knows no half-closed connection
+                    self._writer.write_eof()
                 while await self._reader.read(_CHUNK_BYTES):
                     pass
         except (TimeoutError, OSError, RuntimeError):

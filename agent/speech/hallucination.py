@@ -12,6 +12,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from agent.speech.blocklist import Blocklist
 from agent.speech.transcript import DropReason
 
 NO_SPEECH_PROB = 0.6
@@ -49,10 +50,19 @@ class Candidate:
     """Decoding was stopped by our bound for that many seconds, not by the model."""
 
 
-def judge(candidate: Candidate) -> DropReason | None:
+NOTHING_BLOCKED = Blocklist()
+SECOND_TRY = frozenset({DropReason.LOOP, DropReason.RUNAWAY})
+"""Decoding went astray, not the sound: a penalty for repeating may find the words."""
+
+
+def judge(candidate: Candidate, blocklist: Blocklist = NOTHING_BLOCKED) -> DropReason | None:
     """Why the segment must be dropped, or None when it may have been said."""
     if candidate.no_speech_prob > NO_SPEECH_PROB and candidate.avg_logprob < LOW_LOGPROB:
         return DropReason.NOT_SAID
+    if blocklist.blocks(candidate.text):
+        return DropReason.BLOCKED
+    if blocklist.echoes(candidate.text):
+        return DropReason.ECHO
     if _foreign_share(candidate.text) > FOREIGN_SHARE:
         return DropReason.SCRIPT
     if loops(candidate.text, candidate.speech_s):

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import hmac
 import logging
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
@@ -64,15 +65,21 @@ cancellation means that the client no longer listens."""
 
 
 async def serve(
-    url: str, handler: Handler, *, token: str = "", ready: asyncio.Event | None = None
+    url: str,
+    handler: Handler,
+    *,
+    token: str = "",
+    ready: asyncio.Event | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> None:
     """Answer at ``url`` until cancelled; then every handler is cancelled and awaited.
 
     Args:
-        url: ``unix:///path`` (mode 0600) or ``tcp://host:port``.
+        url: ``unix:///path`` (mode 0600), ``tcp://host:port`` or ``tcps://host:port``.
         handler: called in its own task for every request, several at a time.
         token: what clients must present; may be empty on a unix socket or on loopback only.
         ready: set once connections are accepted.
+        tls: certificate and key for ``tcps``, from :func:`agent.speech.tls.server_context`.
 
     Raises:
         ConfigurationError: the address is wrong, taken, or open to the network without a token.
@@ -82,13 +89,18 @@ async def serve(
         raise ConfigurationError(
             "Ears or voice would answer the whole network without a secret; set SPEECH__TOKEN."
         )
+    if address.tls and tls is None:
+        raise ConfigurationError(
+            "An address that begins with tcps:// needs a certificate; set SPEECH__TLS_CERT and "
+            "SPEECH__TLS_KEY."
+        )
     connections = _Connections(handler, token)
     async with contextlib.AsyncExitStack() as stack:
         if address.path is not None:
             bound = stack.enter_context(bound_unix_socket(address.path))
             server = await asyncio.start_unix_server(connections.accept, sock=bound)
         else:
-            server = await _start_tcp(address, connections)
+            server = await _start_tcp(address, connections, tls)
         stack.push_async_callback(connections.aclose)
         stack.callback(server.close)
         if ready is not None:
@@ -96,9 +108,14 @@ async def serve(
         await asyncio.get_running_loop().create_future()  # until cancelled
 
 
-async def _start_tcp(address: Address, connections: _Connections) -> asyncio.Server:
+async def _start_tcp(
+    address: Address, connections: _Connections, tls: ssl.SSLContext | None
+) -> asyncio.Server:
+    secured: dict[str, Any] = {}
+    if address.tls:
+        secured = {"ssl": tls, "ssl_handshake_timeout": HELLO_TIMEOUT_S}
     try:
-        return await asyncio.start_server(connections.accept, address.host, address.port)
+        return await asyncio.start_server(connections.accept, address.host, address.port, **secured)
     except OSError as exc:
         raise ConfigurationError(
             f"Port {address.port} cannot be opened ({exc.strerror}); choose another one."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from agent.errors import AgentError, EngineUnavailable, ProtocolError
 from agent.speech.address import Address, parse_url, reachable
 from agent.speech.frames import Frame, Kind
 from agent.speech.framestream import FrameStream
+from agent.speech.tls import client_context
 
 MAX_UNREAD_BYTES = 32 * 1024 * 1024
 """Answer bytes kept for a reader that does not come; beyond it that request fails."""
@@ -23,8 +25,22 @@ class LinkClient:
     Shared by all requests of one event loop. Not for several loops or threads.
     """
 
-    def __init__(self, url: str, *, token: str = "", connect_timeout_s: float = 2.0) -> None:
+    def __init__(
+        self, url: str, *, token: str = "", connect_timeout_s: float = 2.0, tls_ca: str = ""
+    ) -> None:
+        """Remember where to connect; nothing is connected yet.
+
+        Args:
+            url: ``unix:///path``, ``tcp://host:port`` or ``tcps://host:port``.
+            token: the shared secret of a TCP connection.
+            connect_timeout_s: until the other side has said HELLO.
+            tls_ca: PEM file to trust on ``tcps``; empty = what the system trusts.
+
+        Raises:
+            ConfigurationError: the URL or the file is wrong.
+        """
         self._address = parse_url(url)
+        self._tls = client_context(tls_ca) if self._address.tls else None
         self._token = token
         self._connect_timeout_s = connect_timeout_s
         self._connection: _Connection | None = None
@@ -95,7 +111,12 @@ class LinkClient:
             if old is not None:
                 await old.aclose()
             async with asyncio.timeout(self._connect_timeout_s):
-                self._connection = await _introduce(self._address, self._token)
+                self._connection = await _introduce(self._address, self._token, self._tls)
+        except ssl.SSLCertVerificationError:
+            raise EngineUnavailable(
+                "The certificate of ears or voice is not trusted or not for this host name; "
+                "check SPEECH__TLS_CA and the address."
+            ) from None
         except (OSError, TimeoutError, ProtocolError) as exc:
             said = f" {exc}" if isinstance(exc, ProtocolError) else ""
             raise EngineUnavailable(
@@ -107,17 +128,17 @@ class LinkClient:
             self._connecting = None
 
 
-async def _introduce(address: Address, token: str) -> _Connection:
+async def _introduce(address: Address, token: str, tls: ssl.SSLContext | None) -> _Connection:
     if address.path is not None:
         with reachable(address.path) as name:
             stream = FrameStream(*await asyncio.open_unix_connection(name))
     else:
-        reader, writer = await asyncio.open_connection(address.host, address.port)
+        reader, writer = await asyncio.open_connection(address.host, address.port, ssl=tls)
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         stream = FrameStream(reader, writer)
     frames = stream.frames()
     try:
-        # In clear on TCP: the large profile runs inside a private network or a tunnel.
+        # In clear on tcp://, which is for loopback, a private network or a tunnel.
         await stream.send(Frame(Kind.HELLO, header={"token": token} if token else {}))
         _check_hello(await anext(frames, None))
     except BaseException:

@@ -16,9 +16,24 @@ from agent.errors import UnreadableInput
 from agent.speech.audio import read_audio
 from agent.speech.ears_command import load_ears
 from agent.speech.engine import SAMPLE_RATE, Ears
+from agent.speech.transcript import DropReason
 
 SHORT_S = 60.0
 """Recordings up to this long are done before a progress bar would be read."""
+
+BECAUSE = {
+    DropReason.SILENCE: "its loudest sample is under -50 dB of full scale",
+    DropReason.NO_SPEECH: "the speech detector heard nobody",
+    DropReason.FAINT: "it is 30 dB softer than the loudest speech of the recording",
+    DropReason.NOT_SAID: "no_speech_prob is over 0.6 and avg_logprob under -1",
+    DropReason.BLOCKED: "the text is on the list of known inventions (SPEECH__BLOCKLIST)",
+    DropReason.ECHO: "the names of SPEECH__BIAS came back in their order",
+    DropReason.LOOP: "a part of the text follows itself more often than anybody says it",
+    DropReason.RUNAWAY: "decoding did not end within what can be said in that time",
+    DropReason.TOO_FAST: "the text has more syllables than can be said in speech_s",
+    DropReason.SCRIPT: "over a fifth of the letters are neither Tamil nor Latin",
+}
+"""What ``--explain`` says of each reason."""
 
 
 @click.command()
@@ -67,6 +82,8 @@ def listen(ears: Ears, path: Path, *, explain: bool = False) -> dict[str, Any]:
         "dropped": [asdict(dropped) for dropped in transcript.dropped],
     }
     if explain:
+        for shown in line["dropped"]:
+            shown["because"] = BECAUSE[shown["reason"]]
         line["segments"] = [asdict(segment) for segment in transcript.segments]
     return line
 

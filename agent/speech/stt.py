@@ -3,10 +3,12 @@
 What a call hears from it, in this order for each utterance: START_OF_SPEECH; at the first short
 silence PREFLIGHT_TRANSCRIPT (taken back with an INTERIM when the caller goes on);
 FINAL_TRANSCRIPT, RECOGNITION_USAGE and END_OF_SPEECH when the silence lasts. Finals come in the
-order of speech. An utterance over 30 s gives a FINAL for each part. A flush is always answered
-with a FINAL, an empty one when nothing was said: hang-up then waits for nothing.
+order of speech. An utterance over 5 s without a pause gives a FINAL for each of its clauses; the
+last one covers only the tail. A flush is always answered with a FINAL, an empty one when nothing
+was said: hang-up then waits for nothing.
 
-When the ears fail, an utterance is tried once more. If that fails too, an ``error`` event of type
+When the ears fail, an utterance is tried once more. If that fails too, its sound is given to
+``on_lost``, an ``error`` event of type
 ``STTError`` with ``recoverable=True`` is emitted (the session passes it on and does not close) and
 the FINAL is empty with ``metadata={"failed": True}``, so that the agent can say that it did not
 hear. The stream itself never ends on an engine error: raising, the framework's other way, would
@@ -16,19 +18,22 @@ lose the sound that comes until it starts the stream again.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 from livekit import rtc
 from livekit.agents import APIConnectionError, APIConnectOptions, stt
-from livekit.agents.language import LanguageCode
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 from livekit.agents.utils import AudioBuffer
 from livekit.agents.vad import VAD, VADEvent, VADEventType, VADStream
 
 from agent.errors import EngineError
 from agent.speech.audio import resample
-from agent.speech.decoding import Decode, Decodes, Recogniser
+from agent.speech.decoding import Decode, Decodes, Kind, OnLost, Recogniser
+from agent.speech.events import mono, speech_data
 from agent.speech.transcript import Transcript
 from agent.speech.utterance import (
     Action,
@@ -45,6 +50,7 @@ SAMPLE_RATE = 16_000
 """Hertz of everything the ears hear; other rates are resampled."""
 _WINDOW_SAMPLES = 512
 _Type = stt.SpeechEventType
+_log = logging.getLogger(__name__)
 
 
 class WhisperSTT(stt.STT[None]):
@@ -58,6 +64,8 @@ class WhisperSTT(stt.STT[None]):
         language: str = "ta",
         min_silence_s: float = 0.35,
         speculate_after_s: float = 0.16,
+        call: str = "",
+        on_lost: OnLost | None = None,
     ) -> None:
         """Wire client and detector; nothing runs until :meth:`stream`.
 
@@ -67,6 +75,8 @@ class WhisperSTT(stt.STT[None]):
             language: ISO 639-1 code the ears are locked to.
             min_silence_s: silence that ends an utterance, when ``vad`` is made here.
             speculate_after_s: silence after which it is decoded on suspicion.
+            call: opaque name of the call, at most 64 letters: the ears keep its words in order.
+            on_lost: is given the sound of an utterance that nobody could decode.
         """
         super().__init__(
             capabilities=stt.STTCapabilities(
@@ -77,6 +87,8 @@ class WhisperSTT(stt.STT[None]):
         self._vad = vad if vad is not None else load_vad(min_silence_s=min_silence_s)
         self._language = language
         self._speculate_after_s = speculate_after_s
+        self._call = call
+        self._on_lost = on_lost
 
     @property
     def model(self) -> str:
@@ -88,6 +100,11 @@ class WhisperSTT(stt.STT[None]):
         """Name in metrics."""
         return "kural"
 
+    @property
+    def language(self) -> str:
+        """ISO 639-1 code the ears are locked to."""
+        return self._language
+
     async def _recognize_impl(
         self,
         buffer: AudioBuffer,
@@ -96,13 +113,13 @@ class WhisperSTT(stt.STT[None]):
         conn_options: APIConnectOptions,
     ) -> stt.SpeechEvent:
         frame = rtc.combine_audio_frames(buffer)
-        samples = np.frombuffer(_mono(frame).data, dtype=np.int16)
+        samples = np.frombuffer(mono(frame).data, dtype=np.int16)
         pcm = resample(samples, frame.sample_rate, SAMPLE_RATE).tobytes()
         try:
-            transcript = await self._client.transcribe(pcm, kind="final")
+            transcript = await self._client.transcribe(pcm, kind="final", call=self._call)
         except EngineError as exc:
             raise APIConnectionError(str(exc), retryable=exc.retryable) from exc
-        data = _speech_data(transcript, self._language, transcript.duration_s)
+        data = speech_data(transcript, self._language, transcript.duration_s)
         return stt.SpeechEvent(type=_Type.FINAL_TRANSCRIPT, alternatives=[data])
 
     def stream(
@@ -113,7 +130,15 @@ class WhisperSTT(stt.STT[None]):
     ) -> WhisperStream:
         """Listen to one caller."""
         tracker = UtteranceTracker(speculate_after_s=self._speculate_after_s)
-        return WhisperStream(self, self._client, self._vad, tracker, self._language, conn_options)
+        return WhisperStream(self, tracker, conn_options)
+
+    def decodes(self, on_failure: Callable[[EngineError], None]) -> Decodes:
+        """A new owner of decodes for one stream; the stream closes it."""
+        return Decodes(self._client, on_failure, call=self._call, on_lost=self._on_lost)
+
+    def detector(self) -> VADStream:
+        """A new detector for one stream; the stream closes it."""
+        return self._vad.stream()
 
     async def aclose(self) -> None:
         """Close the connection to the ears."""
@@ -129,6 +154,8 @@ class _Answer:
     """Where its speech ends, from the beginning of the stream."""
     duration_s: float
     final: bool
+    asked_s: float = field(default_factory=time.monotonic)
+    """When it was asked for."""
     told: bool = False
     superseded: bool = False
     """A preflight that says nothing any more: its final comes at once, or the caller went on."""
@@ -147,17 +174,13 @@ class WhisperStream(stt.RecognizeStream):
     def __init__(
         self,
         parent: WhisperSTT,
-        client: Recogniser,
-        vad: VAD,
         tracker: UtteranceTracker,
-        language: str,
         conn_options: APIConnectOptions,
     ) -> None:
         super().__init__(stt=parent, conn_options=conn_options, sample_rate=SAMPLE_RATE)
-        self._vad = vad
+        self._parent = parent
         self._tracker = tracker
-        self._language = language
-        self._decodes = Decodes(client, self._report)
+        self._decodes = parent.decodes(self._report)
         # Unbounded, but a handful for each utterance, and utterances take their time.
         self._answers: asyncio.Queue[_Answer | _Retraction | stt.SpeechEvent | None] = (
             asyncio.Queue()
@@ -171,7 +194,7 @@ class WhisperStream(stt.RecognizeStream):
         self._heard = 0
 
     async def _run(self) -> None:
-        detector = self._vad.stream()
+        detector = self._parent.detector()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._listen(detector))
@@ -185,9 +208,9 @@ class WhisperStream(stt.RecognizeStream):
         """Hand the caller's sound to the detector."""
         async for item in self._input_ch:
             if isinstance(item, rtc.AudioFrame):
-                mono = _mono(item)
-                self._pushed += mono.samples_per_channel
-                detector.push_frame(mono)
+                frame = mono(item)
+                self._pushed += frame.samples_per_channel
+                detector.push_frame(frame)
             else:
                 self._flush_at.append(self._pushed)
                 self._flush_if_due()
@@ -253,9 +276,10 @@ class WhisperStream(stt.RecognizeStream):
         preflight, self._speculation = self._speculation, None
         if action.reuse and preflight is not None:
             preflight.superseded = True
-            decode = self._decodes.promote(preflight.decode, action.pcm)
+            decode = self._decodes.promote(preflight.decode, action.pcm, action.end_s)
         else:
-            decode = self._decodes.begin("final", action.pcm)
+            kind: Kind = "clause" if action.clause else "final"
+            decode = self._decodes.begin(kind, action.pcm, action.end_s)
         self._open_finals += 1
         self._answers.put_nowait(_Answer(decode, action.end_s, _seconds(action.pcm), final=True))
         if action.last:
@@ -280,6 +304,10 @@ class WhisperStream(stt.RecognizeStream):
             if transcript is None:
                 event.alternatives[0].metadata = {"failed": True}
             self._event_ch.send_nowait(event)
+            if transcript is not None:
+                added_s = round(time.monotonic() - answer.asked_s, 4)
+                extra = {"recogniser_s": added_s, "duration_s": answer.duration_s}
+                _log.info("utterance heard", extra=extra)
             usage = stt.RecognitionUsage(audio_duration=answer.duration_s)
             self._event_ch.send_nowait(
                 stt.SpeechEvent(type=_Type.RECOGNITION_USAGE, recognition_usage=usage)
@@ -301,35 +329,11 @@ class WhisperStream(stt.RecognizeStream):
     ) -> stt.SpeechEvent:
         end_s += self.start_time_offset if end_s else 0.0
         return stt.SpeechEvent(
-            type=kind, alternatives=[_speech_data(transcript, self._language, end_s)]
+            type=kind, alternatives=[speech_data(transcript, self._parent.language, end_s)]
         )
 
     def _report(self, error: EngineError) -> None:
         self._emit_error(APIConnectionError(str(error)), recoverable=True)
-
-
-def _speech_data(transcript: Transcript | None, language: str, end_s: float) -> stt.SpeechData:
-    if transcript is None:
-        return stt.SpeechData(language=LanguageCode(language), text="", end_time=end_s)
-    return stt.SpeechData(
-        language=LanguageCode(transcript.language),
-        text=transcript.text,
-        confidence=transcript.confidence,
-        start_time=max(0.0, end_s - transcript.duration_s),
-        end_time=end_s,
-        metadata={
-            "dropped": [str(dropped.reason) for dropped in transcript.dropped],
-            "timings": transcript.timings,
-        },
-    )
-
-
-def _mono(frame: rtc.AudioFrame) -> rtc.AudioFrame:
-    if frame.num_channels == 1:
-        return frame
-    samples = np.frombuffer(frame.data, dtype=np.int16).reshape(-1, frame.num_channels)
-    mixed = samples.mean(axis=1).astype(np.int16)
-    return rtc.AudioFrame(mixed.tobytes(), frame.sample_rate, 1, len(mixed))
 
 
 def _bytes(event: VADEvent) -> bytes:

@@ -28,6 +28,12 @@ class DropReason(StrEnum):
     """More syllables than a mouth can say in that time."""
     SCRIPT = "script"
     """Letters of a script that nobody speaks here."""
+    FAINT = "faint"
+    """Speech far softer than the rest of the same sound; not decoded."""
+    BLOCKED = "blocked"
+    """A known invention: what video makers say at the end."""
+    ECHO = "echo"
+    """The names of SPEECH__BIAS come back, more of them and in their order than anybody says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,8 @@ class Segment:
     no_speech_prob: float
     """0..1, the model's own doubt."""
     dropped: DropReason | None = None
+    retried: bool = False
+    """Came from the second try, after a loop or a decoding that did not end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +79,8 @@ class Transcript:
     duration_s: float
     """Length of the sound."""
     timings: dict[str, float] = field(default_factory=dict)
-    """Seconds by step: ``queue_s``, ``vad_s``, ``mel_s``, ``encode_s``, ``decode_s``,
-    ``total_s``."""
+    """Seconds by step: ``queue_s`` (not in one process), ``vad_s``, ``mel_s``, ``encode_s``,
+    ``decode_s``, ``total_s``; and ``batch``, the pieces of the largest batch it was part of."""
     dropped: tuple[Dropped, ...] = ()
     segments: tuple[Segment, ...] = ()
     """Only in the process that decoded: not sent over the link."""

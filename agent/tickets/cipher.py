@@ -51,14 +51,26 @@ class Cipher:
 
     def seal(self, text: str, context: str) -> bytes:
         """Encrypt ``text``; it opens only under the same ``context``."""
+        return self.seal_bytes(text.encode(), context)
+
+    def seal_bytes(self, plain: bytes, context: str) -> bytes:
+        """The same for sound and other bytes."""
         nonce = os.urandom(_NONCE_BYTES)
-        return self._key_id + nonce + self._aead.encrypt(nonce, text.encode(), context.encode())
+        return self._key_id + nonce + self._aead.encrypt(nonce, plain, context.encode())
 
     def unseal(self, sealed: bytes, context: str) -> str:
         """Decrypt what :meth:`seal` gave for ``context``.
 
         Raises:
             TicketError: the key is another one, or the text is damaged.
+        """
+        return self.unseal_bytes(sealed, context).decode()
+
+    def unseal_bytes(self, sealed: bytes, context: str) -> bytes:
+        """Decrypt what :meth:`seal_bytes` gave for ``context``.
+
+        Raises:
+            TicketError: the key is another one, or the bytes are damaged.
         """
         if len(sealed) < 1 + _NONCE_BYTES + _TAG_BYTES:
             raise TicketError("An encrypted field is damaged: it is too short.")
@@ -68,14 +80,13 @@ class Cipher:
                 f"restore {KEY_FILE} to the key it was written with."
             )
         try:
-            plain = self._aead.decrypt(
+            return self._aead.decrypt(
                 sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :], context.encode()
             )
         except InvalidTag:
             raise TicketError(
                 "An encrypted field is damaged or was written with another key."
             ) from None
-        return plain.decode()
 
     def seal_text(self, text: str, context: str) -> str:
         """The same as :meth:`seal`, in base64, for a JSON line."""

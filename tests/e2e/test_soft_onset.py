@@ -27,7 +27,7 @@ class InProcess:
     def __init__(self) -> None:
         self._ears = Ears(Path(PROJECT_DIR / "models" / "demo-ta"), device="cpu")
 
-    async def transcribe(self, pcm: bytes, *, kind: Kind = "final") -> Transcript:
+    async def transcribe(self, pcm: bytes, *, kind: Kind = "final", call: str = "") -> Transcript:
         return self._ears.transcribe(np.frombuffer(pcm, np.int16))
 
     async def aclose(self) -> None:

@@ -44,6 +44,8 @@ def test_an_ordinary_whisper_folder_needs_no_notes_of_ours(folder: Path) -> None
     assert checkpoint.facts.suppress_tokens == (-1,)
     assert not checkpoint.facts.short_context
     assert not checkpoint.facts.demo
+    assert not checkpoint.facts.prompt
+    assert checkpoint.facts.pad_value == 0.0
 
 
 def test_the_notes_are_read_and_unknown_ones_passed_over(folder: Path) -> None:
@@ -54,6 +56,11 @@ def test_the_notes_are_read_and_unknown_ones_passed_over(folder: Path) -> None:
     facts = load_checkpoint(folder).facts
     assert (facts.name, facts.demo, facts.short_context) == ("demo-ta", True, True)
     assert (facts.tail_frames, facts.beam_size, facts.suppress_tokens) == (60, 2, ())
+
+
+def test_null_asks_for_the_floor_of_the_sound_as_padding(folder: Path) -> None:
+    (folder / "kural.json").write_text('{"pad_value": null}')
+    assert load_checkpoint(folder).facts.pad_value is None
 
 
 @pytest.mark.parametrize(

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from agent.errors import ConfigurationError
+from agent.settings import PROJECT_DIR
 from agent.speech.audio import Samples
-from agent.speech.engine import MOST_TOKENS, SAMPLE_RATE, Ears
-from agent.speech.transcript import DropReason
+from agent.speech.engine import (
+    MOST_TOKENS,
+    SAMPLE_RATE,
+    Ears,
+    Piece,
+    better_of,
+    worth_a_second_try,
+)
+from agent.speech.transcript import DropReason, Segment
 from tests.speech.conftest import SAID, Speak
-from tests.speech.whisper_maker import make_model
+from tests.speech.whisper_maker import PROMPT_TOKENS, make_model
 
 SENTENCE = "எங்க தெருவில மூணு நாளா தண்ணி வரல"
 
@@ -34,7 +44,9 @@ def test_speech_becomes_words_with_confidence_and_timings(saying_ears: Ears, spe
     assert 0 < heard.confidence <= 1
     assert heard.language == "ta"
     assert heard.dropped == ()
-    assert set(heard.timings) == {"vad_s", "mel_s", "encode_s", "decode_s", "total_s"}
+    steps = {"vad_s", "mel_s", "encode_s", "decode_s", "total_s"}
+    assert set(heard.timings) == steps | {"batch"}
+    assert heard.timings["batch"] == 1
     assert all(value >= 0 for value in heard.timings.values())
     assert heard.duration_s == len(sound) / SAMPLE_RATE
 
@@ -115,8 +127,8 @@ def test_ten_minutes_are_cut_into_pieces_and_every_piece_is_heard(
 def test_a_short_context_is_never_shorter_than_its_floor(tmp_path: Path, speak: Speak) -> None:
     facts = {"short_context": True, "tail_frames": 0, "min_frames": 600}
     ears = Ears(make_model(tmp_path / "floor", SAID, facts), device="cpu")
-    assert ears._decoder._features(speak("ஆமா")).shape[1] == 600
-    assert ears._decoder._features(np.zeros(16_000 * 8, np.int16)).shape[1] == 800
+    assert [piece.bucket for piece in ears.prepare(speak("ஆமா")).pieces] == [750]
+    assert ears.buckets == (750, 1000, 1500, 3000)
 
 
 def test_a_short_context_costs_less_and_says_the_same(tmp_path: Path, speak: Speak) -> None:
@@ -137,6 +149,146 @@ def test_the_same_sound_gives_the_same_words_and_figures(saying_ears: Ears, spea
     sound = speak(SENTENCE, after=0.3)
     first, second = saying_ears.transcribe(sound), saying_ears.transcribe(sound)
     assert first.segments == second.segments
+
+
+DEMO = PROJECT_DIR / "models" / "demo-ta"
+PLACES = ("எங்க தெருவில", "எங்க ஊர்ல", "அண்ணா நகர்ல", "கொரட்டூர் பக்கத்துல", "பஸ் ஸ்டாண்ட் பக்கத்துல")
+TIMES = ("மூணு நாளா", "ஒரு வாரமா", "நேத்துல இருந்து", "ரெண்டு மாசமா", "காலைல இருந்து")
+TROUBLES = ("தண்ணி வரல", "லைட் எரியல", "குப்பை எடுக்கல", "ரோடு சரியில்ல", "சாக்கடை அடைச்சிருக்கு")
+
+
+@pytest.fixture(scope="module")
+def demo_ears() -> Ears:
+    return Ears(DEMO, device="cpu")
+
+
+def utterances(ears: Ears, speak: Speak, count: int) -> list[Piece]:
+    """Complaints of one to nine phrases, so that every context of the model is met."""
+    rng = random.Random(1)
+    pieces: list[Piece] = []
+    while len(pieces) < count:
+        phrases = [rng.choice(PLACES), rng.choice(TIMES), rng.choice(TROUBLES)]
+        if len(pieces) % 4:
+            phrases = phrases[: rng.randint(1, 3)]
+        else:
+            phrases *= rng.randint(1, 3)
+        sound = speak(" ".join(phrases), after=0.3, rate=rng.choice([130, 165, 200]))
+        pieces += ears.prepare(sound).pieces
+    return pieces
+
+
+def words_of(segment: Segment) -> tuple[str, int, DropReason | None]:
+    return segment.text, segment.tokens, segment.dropped
+
+
+@pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.slow)])
+def test_a_batch_says_what_each_utterance_says_alone(
+    demo_ears: Ears, speak: Speak, count: int
+) -> None:
+    """Batched and permuted, by the real model; words, length and verdict are the same."""
+    pieces = utterances(demo_ears, speak, count)
+    alone = [words_of(demo_ears.decode([piece])[0][0]) for piece in pieces]
+    assert len({text for text, _, _ in alone}) > count / 4
+    rng = random.Random(2)
+    together: dict[int, tuple[str, int, DropReason | None]] = {}
+    for bucket in demo_ears.buckets:
+        here = [i for i, piece in enumerate(pieces) if piece.bucket == bucket]
+        rng.shuffle(here)
+        for start in range(0, len(here), demo_ears.max_batch):
+            batch = here[start : start + demo_ears.max_batch]
+            segments, _ = demo_ears.decode([pieces[i] for i in batch])
+            together |= {i: words_of(s) for i, s in zip(batch, segments, strict=True)}
+    assert [together[i] for i in range(len(pieces))] == alone
+
+
+def test_a_babbler_in_a_batch_is_cut_at_its_own_bound(babbling_ears: Ears, speak: Speak) -> None:
+    """The batch decodes as long as its longest item may; the short one must not notice."""
+    short = babbling_ears.prepare(speak("ஆமா")).pieces[0]
+    long = babbling_ears.prepare(speak(" ".join([SENTENCE] * 3))).pieces[0]
+    assert short.bound < long.bound
+    segments, _ = babbling_ears.decode([long, short])
+    assert [segment.tokens for segment in segments] == [long.bound, short.bound]
+    assert words_of(segments[1]) == words_of(babbling_ears.decode([short])[0][0])
+
+
+def test_a_batch_of_two_contexts_is_refused(tmp_path: Path, speak: Speak) -> None:
+    ears = Ears(make_model(tmp_path / "short", SAID, {"short_context": True}), device="cpu")
+    one, two = (ears.prepare(speak(text)).pieces[0] for text in ("ஆமா", " ".join([SENTENCE] * 3)))
+    assert one.bucket != two.bucket
+    with pytest.raises(ValueError, match="bucket"):
+        ears.decode([one, two])
+
+
+def test_a_long_recording_is_decoded_in_batches_in_its_order(
+    saying_ears: Ears, speak: Speak
+) -> None:
+    recording = np.tile(speak(SENTENCE, after=2.0), 5)
+    seen: list[float] = []
+    heard = saying_ears.transcribe(recording, progress=seen.append)
+    assert [s.text for s in heard.segments] == [SAID] * 5
+    assert [s.start_s for s in heard.segments] == sorted(s.start_s for s in heard.segments)
+    assert heard.timings["batch"] == 5
+    assert seen == [heard.segments[-1].end_s]
+
+
+def test_a_loop_is_tried_a_second_time_and_says_so(babbling_ears: Ears, speak: Speak) -> None:
+    (segment,) = babbling_ears.transcribe(speak(SENTENCE, after=0.5)).segments
+    assert segment.dropped is not None
+    assert segment.retried
+
+
+def test_the_second_try_replaces_the_first_only_with_words_that_may_be_kept() -> None:
+    first = Segment(0.0, 1.0, 1.0, "நன்றி " * 12, 40, -0.2, 0.0, DropReason.LOOP)
+    kept = Segment(0.0, 1.0, 1.0, "நன்றி", 4, -0.3, 0.0, None, retried=True)
+    junk = replace(kept, dropped=DropReason.RUNAWAY)
+    assert worth_a_second_try(first)
+    assert better_of(first, kept) == kept
+    assert better_of(first, junk) == replace(first, retried=True)
+    assert not worth_a_second_try(replace(first, retried=True))
+    assert not worth_a_second_try(replace(first, dropped=DropReason.BLOCKED))
+
+
+def test_an_invention_is_dropped_whatever_the_model_says_of_it(
+    saying_model_dir: Path, tmp_path: Path, speak: Speak
+) -> None:
+    (tmp_path / "own.toml").write_text(f'whole = ["{SAID}"]', encoding="utf-8")
+    ears = Ears(saying_model_dir, device="cpu", blocklist=tmp_path / "own.toml")
+    heard = ears.transcribe(speak(SENTENCE))
+    assert heard.text == ""
+    assert [dropped.reason for dropped in heard.dropped] == [DropReason.BLOCKED]
+
+
+BIAS = "அஆஇ கஙச லமய"
+
+
+def test_a_prompt_of_names_goes_to_models_that_take_one(tmp_path: Path, speak: Speak) -> None:
+    """The made model speaks by position, so it says its words only if the prompt is that long."""
+    tokens = PROMPT_TOKENS + 1 + len(BIAS) + 1  # prompt mark, a word mark before each word
+    folder = make_model(tmp_path / "m", SAID, {"prompt": True}, prompt_tokens=tokens)
+    ears = Ears(folder, device="cpu", bias=BIAS)
+    assert ears.bias == BIAS
+    assert ears.transcribe(speak(SENTENCE)).text == SAID
+
+
+def test_a_prompt_that_comes_back_is_dropped(tmp_path: Path, speak: Speak) -> None:
+    tokens = PROMPT_TOKENS + 1 + len(BIAS) + 1
+    folder = make_model(tmp_path / "m", BIAS, {"prompt": True}, prompt_tokens=tokens)
+    heard = Ears(folder, device="cpu", bias=BIAS).transcribe(speak(SENTENCE))
+    assert [dropped.reason for dropped in heard.dropped] == [DropReason.ECHO]
+
+
+def test_a_prompt_never_takes_more_than_its_share(tmp_path: Path, speak: Speak) -> None:
+    folder = make_model(tmp_path / "m", None, {"prompt": True, "max_new_tokens_per_s": 99})
+    ears = Ears(folder, device="cpu", bias="கஙசஞட " * 100)
+    (piece,) = ears.prepare(speak(" ".join([SENTENCE] * 3))).pieces
+    assert piece.bound == 448 - PROMPT_TOKENS - 1 - 60  # ten words of six tokens fit into 64
+    assert ears.decode([piece])[0][0].tokens == piece.bound
+
+
+def test_other_models_are_not_given_a_prompt(saying_model_dir: Path, speak: Speak) -> None:
+    ears = Ears(saying_model_dir, device="cpu", bias=BIAS)
+    assert ears.bias == ""
+    assert ears.transcribe(speak(SENTENCE)).text == SAID
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from agent.cli import main
 from agent.settings import PROJECT_DIR
 from agent.speech.audio import resample, write_wav
 from agent.speech.engine import Ears
-from agent.speech.listen_command import listen
+from agent.speech.listen_command import BECAUSE, listen
+from agent.speech.transcript import DropReason
 from tests.speech.conftest import SAID, Speak
 from tests.speech.whisper_maker import make_model
 
@@ -71,6 +72,22 @@ def test_explain_adds_what_the_guards_saw(
     assert segment["tokens"] > 0
     assert segment["avg_logprob"] < 0
     assert 0 <= segment["no_speech_prob"] <= 1
+    assert segment["retried"]
+    assert line["dropped"][0]["because"] == BECAUSE[segment["dropped"]]
+
+
+def test_every_reason_can_be_explained() -> None:
+    assert set(BECAUSE) == set(DropReason)
+
+
+def test_explain_names_a_known_invention(
+    saying_model_dir: Path, tmp_path: Path, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own.toml").write_text(f'part = ["{SAID}"]', encoding="utf-8")
+    monkeypatch.setenv("SPEECH__BLOCKLIST", str(tmp_path / "own.toml"))
+    (line,) = lines(run(saying_model_dir, tmp_path, "--explain", recording))
+    (segment,) = line["segments"]
+    assert (line["text"], segment["text"], segment["dropped"]) == ("", SAID, "blocked")
 
 
 def test_bad_files_are_one_sentence_each_and_good_ones_still_printed(

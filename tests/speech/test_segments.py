@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from agent.speech.segments import LEAD_S, LONGEST_S, TAIL_S, best_cut, spans_of
+from agent.speech.segments import (
+    EARLIEST_CLAUSE_S,
+    LEAD_S,
+    LONGEST_S,
+    TAIL_S,
+    best_cut,
+    clause_cut,
+    spans_of,
+)
 from agent.speech.vad import WINDOW_S
 
 
@@ -70,3 +78,45 @@ def test_pieces_are_in_order_short_enough_and_hold_all_clear_speech(
     assert [s.start_s for s in spans] == sorted(s.start_s for s in spans)
     if spans:
         assert covered[talk >= 0.5].all()
+
+
+def cut_s(
+    heard: NDArray[np.float32], levels: NDArray[np.float32] | None = None, *, least: int
+) -> float | None:
+    flat = np.full(len(heard), 60, np.float32)
+    cut = clause_cut(heard.tolist(), flat if levels is None else levels, least_pause=least)
+    return None if cut is None else cut * WINDOW_S
+
+
+def test_a_clause_ends_at_a_breath_and_not_at_a_shorter_dip() -> None:
+    heard = timeline((0.95, 3), (0.1, 0.064), (0.95, 1), (0.1, 0.032), (0.95, 1))
+    assert cut_s(heard, least=2) == pytest.approx(3.03, abs=0.07)
+    assert cut_s(heard, least=3) is None
+    assert cut_s(timeline((0.95, 6)), least=1) is None
+
+
+def test_a_breath_right_at_the_beginning_makes_no_clause() -> None:
+    heard = timeline((0.95, 1), (0.1, 0.2), (0.95, 5))
+    assert cut_s(heard, least=2) is None
+    forced = cut_s(heard, least=0)
+    assert forced is not None
+    assert forced >= EARLIEST_CLAUSE_S - WINDOW_S
+
+
+def test_a_clause_ends_where_its_breath_is_quietest() -> None:
+    """The detector sees the end of a word 0.1 s late: the silence began before its windows."""
+    heard = timeline((0.95, 4), (0.1, 0.096), (0.95, 2))
+    levels = np.full(len(heard), 60, np.float32)
+    start = round(4 / WINDOW_S)
+    levels[start - 3 : start] = 10
+    cut = cut_s(heard, levels, least=2)
+    assert cut is not None
+    assert 4 - 0.128 <= cut <= 4.0
+
+
+@given(st.lists(st.floats(0, 1, width=32), min_size=2, max_size=400), st.integers(0, 4))
+def test_a_cut_leaves_something_on_both_sides(heard: list[float], least: int) -> None:
+    levels = np.asarray(heard, np.float32) * 60
+    cut = clause_cut(heard, levels, least_pause=least)
+    assert cut is None or 0 < cut < len(heard)
+    assert least or cut is not None

@@ -16,6 +16,7 @@ from livekit.agents.stt import SpeechEventType as Type
 
 from agent.errors import EngineBusy, EngineUnavailable
 from agent.speech.audio import Samples, resample
+from agent.speech.decoding import OnLost
 from agent.speech.ears_client import EarsClient
 from agent.speech.ears_server import EarsService
 from agent.speech.engine import Ears
@@ -41,11 +42,13 @@ class Counter:
     hold: asyncio.Event | None = None
     """Answers wait for it."""
     kinds: list[str] = field(default_factory=list)
+    calls: set[str] = field(default_factory=set)
     cancelled: int = 0
 
     async def __call__(self, frame: Frame, respond: Responder) -> None:
         number = len(self.kinds) + 1
         self.kinds.append(str(frame.header["kind"]))
+        self.calls.add(str(frame.header["call"]))
         if self.fail:
             raise self.fail.pop(0)
         try:
@@ -60,13 +63,23 @@ class Counter:
 
 @contextlib.asynccontextmanager
 async def recogniser(
-    handler: Handler, folder: Path, *, deadline_s: float = 8.0
+    handler: Handler,
+    folder: Path,
+    *,
+    deadline_s: float = 8.0,
+    call: str = "",
+    on_lost: OnLost | None = None,
 ) -> AsyncIterator[WhisperSTT]:
     url = f"unix://{folder / 'ears.sock'}"
     ready = asyncio.Event()
     serving = asyncio.create_task(serve(url, handler, ready=ready))
     await ready.wait()
-    whisper = WhisperSTT(EarsClient(url, deadline_s=deadline_s), load_vad(min_silence_s=0.6))
+    whisper = WhisperSTT(
+        EarsClient(url, deadline_s=deadline_s),
+        load_vad(min_silence_s=0.6),
+        call=call,
+        on_lost=on_lost,
+    )
     try:
         async with asyncio.timeout(30):
             yield whisper
@@ -291,7 +304,12 @@ async def test_an_utterance_that_is_lost_is_told_and_the_call_goes_on(
 ) -> None:
     ears = Counter(fail=[EngineUnavailable("Gone.")] * 3)
     errors: list[stt.STTError] = []
-    async with recogniser(ears, tmp_path) as whisper:
+    kept: list[tuple[float, float]] = []
+
+    async def keep(pcm: bytes, end_s: float) -> None:
+        kept.append((len(pcm) / 32_000, end_s))
+
+    async with recogniser(ears, tmp_path, on_lost=keep) as whisper:
         whisper.on("error", errors.append)
         stream = whisper.stream()
         push(stream, speak(ONE, after=1))
@@ -305,6 +323,9 @@ async def test_an_utterance_that_is_lost_is_told_and_the_call_goes_on(
     heard = [e.alternatives[0] for e in events if e.type is Type.FINAL_TRANSCRIPT]
     assert heard[0].text == ""
     assert heard[0].metadata == {"failed": True}
+    ((seconds, end_s),) = kept
+    assert seconds > 2
+    assert end_s == pytest.approx(heard[0].end_time)
     assert [data.text for data in heard if data.text] == ["4"]
 
 
@@ -320,17 +341,35 @@ async def test_ears_that_do_not_answer_in_time_are_a_lost_utterance(
     assert finals(events) == []
 
 
-async def test_forty_seconds_without_a_pause_come_as_parts_of_at_most_thirty(
+async def test_forty_seconds_without_a_pause_come_as_clauses_of_at_most_twelve(
     tmp_path: Path, speak: Speak
 ) -> None:
     sound = np.tile(speak(ONE, before=0), 19)
     assert len(sound) > 40 * 16_000
-    async with recogniser(Counter(), tmp_path) as whisper:
+    ears = Counter()
+    async with recogniser(ears, tmp_path) as whisper:
         events = await transcribed(whisper, sound)
     usage = [e.recognition_usage for e in events if e.recognition_usage is not None]
-    assert len(usage) >= 2
-    assert all(u.audio_duration <= 31 for u in usage)
-    assert sum(u.audio_duration for u in usage) == pytest.approx(len(sound) / 16_000, abs=1.5)
+    assert len(usage) >= 4
+    assert all(u.audio_duration <= 12.6 for u in usage)
+    assert sum(u.audio_duration for u in usage) == pytest.approx(len(sound) / 16_000, abs=0.2)
+    assert set(ears.kinds[:-1]) <= {"clause", "preflight"}
+    assert ears.kinds[-1] == "final"  # only the tail
+    kinds = [kind for kind, _ in told(events)]
+    assert kinds.count(Type.START_OF_SPEECH) == 1
+    ends = [
+        e.alternatives[0].end_time
+        for e in events
+        if e.type is Type.FINAL_TRANSCRIPT and e.alternatives[0].text
+    ]
+    assert ends == sorted(ends)
+
+
+async def test_the_ears_are_told_which_call_it_is(tmp_path: Path, speak: Speak) -> None:
+    ears = Counter()
+    async with recogniser(ears, tmp_path, call="call-7") as whisper:
+        await transcribed(whisper, speak(ONE, after=1))
+    assert ears.calls == {"call-7"}
 
 
 @pytest.mark.parametrize("rate", [8_000, 48_000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,9 +24,15 @@ SPEECH, SILENCE = 0.9, 0.05
 class Line:
     """Feeds a tracker; each window is two bytes that name it."""
 
-    def __init__(self, *, speculate_after_s: float = 0.16, max_utterance_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        *,
+        speculate_after_s: float = 0.16,
+        clause_after_s: float = 5.0,
+        longest_s: float = 12.0,
+    ) -> None:
         self.tracker = UtteranceTracker(
-            speculate_after_s=speculate_after_s, max_utterance_s=max_utterance_s
+            speculate_after_s=speculate_after_s, clause_after_s=clause_after_s, longest_s=longest_s
         )
         self.at = 0
         self.sent = b""
@@ -145,25 +152,90 @@ def test_a_flush_without_speech_has_nothing_to_say() -> None:
     assert line.tracker.flush() == []
 
 
-def test_a_long_utterance_is_cut_at_its_best_pause() -> None:
+def clauses(actions: list[Action]) -> list[Finish]:
+    return [action for action in actions if isinstance(action, Finish) and action.clause]
+
+
+def test_a_long_utterance_is_cut_at_the_breath_it_took_before() -> None:
     line = Line()
     line.start()
-    line.windows(SPEECH, 800)
-    line.windows(SILENCE, 4)  # a breath at 25.6 s, too short to speculate
-    actions = line.windows(SPEECH, 200)
-    (finish,) = [action for action in actions if isinstance(action, Finish)]
-    assert not finish.last
-    assert 800 <= len(finish.pcm) // 2 - 1 <= 805
+    line.windows(SPEECH, 110)
+    line.windows(SILENCE, 3)  # a breath at 3.5 s, too short to speculate
+    assert line.windows(SPEECH, 42) == []
+    (clause,) = line.windows(SPEECH, 1)  # 5 s
+    assert isinstance(clause, Finish)
+    assert clause.clause
+    assert not clause.last
+    assert not clause.reuse
+    cut = len(clause.pcm) // 2 - 1
+    assert 106 <= cut <= 113
+    assert clause.end_s == pytest.approx(cut * WINDOW_S)
     (rest,) = line.end()
     assert isinstance(rest, Finish)
-    assert finish.pcm + rest.pcm == line.sent
+    assert rest.last
+    assert not rest.clause
+    assert clause.pcm + rest.pcm == line.sent
+
+
+def test_a_long_utterance_without_a_breath_waits_for_the_next_one() -> None:
+    line = Line()
+    line.start()
+    assert line.windows(SPEECH, 200) == []
+    assert line.windows(SILENCE, 3) == []
+    (clause,) = clauses(line.windows(SPEECH, 1))
+    assert 196 <= len(clause.pcm) // 2 - 1 <= 203
+
+
+def test_a_silence_that_may_be_the_end_is_speculated_on_and_not_cut() -> None:
+    line = Line()
+    line.start()
+    line.windows(SPEECH, 200)
+    actions = line.windows(SILENCE, 7)
+    assert [type(action) for action in actions] == [Speculate]
+    (finish,) = line.end()
+    assert isinstance(finish, Finish)
+    assert finish.reuse
+    assert not finish.clause
+
+
+def test_a_caller_who_goes_on_after_a_speculation_gets_a_clause_instead() -> None:
+    line = Line()
+    line.start()
+    line.windows(SPEECH, 200)
+    line.windows(SILENCE, 6)
+    resumed, clause = line.windows(SPEECH, 1)
+    assert resumed == Resumed()
+    assert isinstance(clause, Finish)
+    assert clause.clause
+
+
+def test_twelve_seconds_without_any_breath_are_cut_where_they_are_quietest() -> None:
+    line = Line()
+    line.start()
+    loud, soft = (np.full(2, level, np.int16).tobytes() for level in (9000, 90))
+    actions: list[Action] = []
+    for at in range(375):
+        line.at += 1
+        pcm = soft if 300 <= at < 304 else loud
+        actions += line.tracker.window(pcm, SPEECH, line.at_s)
+    (clause,) = clauses(actions)
+    assert 300 <= len(clause.pcm.removeprefix(b"<<")) // 4 <= 304
+
+
+def test_single_dips_inside_words_are_no_breath() -> None:
+    line = Line()
+    line.start()
+    actions: list[Action] = []
+    for _ in range(18):
+        actions += line.windows(SPEECH, 19) + line.windows(SILENCE, 1)
+    assert clauses(actions) == []  # 11.5 s
 
 
 @given(
     st.lists(st.tuples(st.sampled_from([SPEECH, 0.4, SILENCE]), st.integers(1, 60)), max_size=20)
 )
 def test_no_speech_is_ever_lost_or_decoded_twice(parts: list[tuple[float, int]]) -> None:
-    line = Line(max_utterance_s=2.0)
+    line = Line(clause_after_s=1.0, longest_s=2.0)
     line.start()
     actions = [action for part in parts for action in line.windows(*part)] + line.end()
     clear = b"".join(

@@ -32,8 +32,17 @@ PROMPT_TOKENS = 4
 Array = NDArray[np.float32]
 
 
-def make_model(folder: Path, says: str | None = None, facts: dict[str, Any] | None = None) -> Path:
-    """Write a model folder; ``says=None`` gives random weights, else that text for any sound."""
+def make_model(
+    folder: Path,
+    says: str | None = None,
+    facts: dict[str, Any] | None = None,
+    *,
+    prompt_tokens: int = PROMPT_TOKENS,
+) -> Path:
+    """Write a model folder; ``says=None`` gives random weights, else that text for any sound.
+
+    It says the text behind a prompt of exactly ``prompt_tokens``.
+    """
     from ctranslate2.specs import whisper_spec
 
     tokenizer = _tokenizer()
@@ -45,7 +54,7 @@ def make_model(folder: Path, says: str | None = None, facts: dict[str, Any] | No
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     positions = _random(rng, 448, WIDTH)
     if says is not None:
-        positions = _script(tokenizer, says, embeddings)
+        positions = _script(tokenizer, says, embeddings, prompt_tokens)
         embeddings = embeddings.astype(np.float32)
     for name, width in (("conv1", MELS), ("conv2", WIDTH)):
         convolution = getattr(spec.encoder, name)
@@ -88,12 +97,12 @@ def _tokenizer() -> Any:
     return tokenizer
 
 
-def _script(tokenizer: Any, says: str, embeddings: Array) -> Array:
+def _script(tokenizer: Any, says: str, embeddings: Array, prompt_tokens: int) -> Array:
     """Position vectors that make the decoder say ``says`` and stop."""
     ids = [tokenizer.token_to_id(char) for char in says.replace(" ", "▁")]
     assert None not in ids, "the made model lacks a letter"
     ids.append(tokenizer.token_to_id("<|endoftext|>"))
-    wanted = [ids[min(max(0, step - PROMPT_TOKENS + 1), len(ids) - 1)] for step in range(448)]
+    wanted = [ids[min(max(0, step - prompt_tokens + 1), len(ids) - 1)] for step in range(448)]
     return np.ascontiguousarray(100 * embeddings[wanted])
 
 

@@ -27,6 +27,16 @@ def test_what_is_sealed_opens_again(text: str, context: str) -> None:
 
 
 @settings(deadline=None)
+@given(st.binary(max_size=2000))
+def test_sound_that_is_sealed_opens_again_and_only_in_its_place(sound: bytes) -> None:
+    sealed = CIPHER.seal_bytes(sound, "voice_note/1")
+    assert CIPHER.unseal_bytes(sealed, "voice_note/1") == sound
+    for cipher, context in ((CIPHER, "voice_note/2"), (OTHER, "voice_note/1")):
+        with pytest.raises(TicketError):
+            cipher.unseal_bytes(sealed, context)
+
+
+@settings(deadline=None)
 @given(st.data())
 def test_any_flipped_bit_is_one_clear_error(data: st.DataObject) -> None:
     sealed = bytearray(CIPHER.seal("மீனா 9500123456", "ticket/name"))
