@@ -98,7 +98,9 @@ async def serve(
     async with contextlib.AsyncExitStack() as stack:
         if address.path is not None:
             bound = stack.enter_context(bound_unix_socket(address.path))
-            server = await asyncio.start_unix_server(connections.accept, sock=bound)
+            server = await asyncio.start_unix_server(
+                connections.accept, backlog=MAX_CONNECTIONS, sock=bound
+            )
         else:
             server = await _start_tcp(address, connections, tls)
         stack.push_async_callback(connections.aclose)
@@ -111,11 +113,11 @@ async def serve(
 async def _start_tcp(
     address: Address, connections: _Connections, tls: ssl.SSLContext | None
 ) -> asyncio.Server:
-    secured: dict[str, Any] = {}
+    options: dict[str, Any] = {"backlog": MAX_CONNECTIONS}
     if address.tls:
-        secured = {"ssl": tls, "ssl_handshake_timeout": HELLO_TIMEOUT_S}
+        options |= {"ssl": tls, "ssl_handshake_timeout": HELLO_TIMEOUT_S}
     try:
-        return await asyncio.start_server(connections.accept, address.host, address.port, **secured)
+        return await asyncio.start_server(connections.accept, address.host, address.port, **options)
     except OSError as exc:
         raise ConfigurationError(
             f"Port {address.port} cannot be opened ({exc.strerror}); choose another one."

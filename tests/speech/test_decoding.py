@@ -40,7 +40,7 @@ class Ears:
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "RETRY_AFTER_S", 0.01)
-    monkeypatch.setattr(decoding, "RESTART_S", 0.02)
+    monkeypatch.setattr(decoding, "RESTART_S", 0.0)
     monkeypatch.setattr(decoding, "BUSY_PAUSES_S", (0.001, 0.002, 0.004))
 
 
@@ -91,6 +91,16 @@ async def test_ears_that_are_only_busy_are_asked_again_until_the_burst_is_over(
     assert lost == []
 
 
+async def test_ears_that_are_gone_are_asked_for_as_long_as_a_restart_takes(
+    ears: Ears, decodes: Decodes, lost: list[EngineError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "RESTART_S", 60)
+    ears.fail = [EngineUnavailable("Gone.")] * 5
+    assert await decodes.begin("final", b"") == HEARD
+    assert len(ears.kinds) == 6
+    assert lost == []
+
+
 async def test_a_clause_is_tried_twice_as_a_clause(ears: Ears, decodes: Decodes) -> None:
     ears.fail = [EngineBusy("Full.")]
     assert await decodes.begin("clause", b"") == HEARD
@@ -120,7 +130,7 @@ async def test_what_fails_twice_is_reported_once_and_its_sound_is_kept(
 async def test_sound_whose_second_try_is_cut_off_by_a_hang_up_is_kept(
     ears: Ears, decodes: Decodes, kept: list[tuple[bytes, float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoding, "RESTART_S", 60)
+    monkeypatch.setattr(decoding, "RETRY_AFTER_S", 60)
     ears.fail = [EngineUnavailable("Gone.")]
     decodes.begin("final", b"sound", 3.5)
     while ears.fail:  # noqa: ASYNC110 - the first try is another task

@@ -169,7 +169,7 @@ def test_help_imports_no_command_of_the_ears() -> None:
     code = (
         "import sys; from click.testing import CliRunner; from agent.cli import main;"
         "print(CliRunner().invoke(main, ['engine', '--help']).exit_code);"
-        "print([m for m in sys.modules if m.startswith('agent.speech.bench')"
+        "print([m for m in sys.modules if m.startswith('agent.speech.bench.')"
         " or m == 'agent.speech.fetch_command' or m == 'ctranslate2'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

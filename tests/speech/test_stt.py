@@ -300,8 +300,9 @@ async def test_an_utterance_that_failed_once_is_tried_again(
 
 
 async def test_an_utterance_that_is_lost_is_told_and_the_call_goes_on(
-    tmp_path: Path, speak: Speak
+    tmp_path: Path, speak: Speak, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("agent.speech.decoding.RESTART_S", 0.0)
     ears = Counter(fail=[EngineUnavailable("Gone.")] * 3)
     errors: list[stt.STTError] = []
     kept: list[tuple[float, float]] = []
