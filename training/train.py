@@ -1,6 +1,8 @@
 """Train the demo model from nothing: `python -m training.train --minutes 75 --seed 1 ...`.
 
-Started again with the same --out, it goes on from the last checkpoint.
+Started again with the same --out, it goes on from the last checkpoint. With --prune RUN it starts
+from another run's network without one of its encoder layers, which costs a quarter less and
+recovers in a fraction of the time.
 """
 
 from __future__ import annotations
@@ -9,11 +11,13 @@ import argparse
 import json
 import multiprocessing
 import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -79,6 +83,10 @@ class Trainer:
         self.phonemes = self._phonemes()
         tokenizer = build_tokenizer()
         config = ModelConfig(tokenizer.get_vocab_size(), len(self.phonemes))
+        self.progress = Progress()
+        self.checkpoint = args.out / "checkpoint.pt"
+        if args.prune:
+            config = replace(config, encoder_layers=config.encoder_layers - 1)
         self.model = TinyWhisper(config)
         weights = [w for w in self.model.parameters() if w.requires_grad]
         self.optimizer = torch.optim.AdamW(
@@ -91,16 +99,16 @@ class Trainer:
             fused=True,
         )
         self.weights = weights
-        self.progress = Progress()
-        self.checkpoint = args.out / "checkpoint.pt"
         if self.checkpoint.exists():
             self._load()
+        elif args.prune:
+            self._prune()
 
     def run(self) -> None:
         """Train until the wall-clock budget is spent; save and score on the way."""
         context = multiprocessing.get_context("fork")
         queue = context.Queue(32)
-        start_pool = self.progress.pool + 1 if self.progress.step else 0
+        start_pool = self.progress.pool + 1 if self.progress.pool else 0
         arguments = (queue, self.args.data_dir, self.phonemes, self.args.seed, start_pool)
         maker = context.Process(target=stream.run, args=(*arguments, self.args.frames), daemon=True)
         maker.start()
@@ -112,7 +120,7 @@ class Trainer:
                 waited = time.monotonic()
                 batch = queue.get()
                 self._sum("wait_s", time.monotonic() - waited)
-                if self.progress.step == 0:
+                if self.progress.step == 0 and not self.args.prune:
                     self.model.encoder.rescale(torch.from_numpy(batch.features).float())
                 self._step(batch)
                 self.progress.elapsed_s = time.monotonic() - began
@@ -132,7 +140,7 @@ class Trainer:
     def _step(self, batch: stream.Batch) -> None:
         part = self.progress.elapsed_s / self.budget_s
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.progress.step, part)
+            group["lr"] = learning_rate(self.progress.step, part) * self.args.heat
         features, tokens, phonemes, spans = self._pad(batch)
         with torch.autocast("cpu", torch.bfloat16):
             logits, frames, weights = self.model(features, tokens[:, :-1].clamp(min=0))
@@ -183,6 +191,8 @@ class Trainer:
 
     def _phonemes(self) -> list[str]:
         path = self.args.out / "phonemes.json"
+        if self.args.prune and not path.exists():
+            shutil.copyfile(self.args.prune / "phonemes.json", path)
         if not path.exists():
             source = TextSource(self.args.data_dir)
             found = stream.phoneme_inventory(source, Espeak(), self.args.seed)
@@ -234,6 +244,12 @@ class Trainer:
         self.rng.setstate(state["rng"])
         torch.set_rng_state(state["torch_rng"])
 
+    def _prune(self) -> None:
+        """Take over another run's weights and place in the data, without one encoder layer."""
+        state = torch.load(self.args.prune / "checkpoint.pt", weights_only=False)
+        self.model.load_state_dict(without_layer(state["model"], self.args.drop))
+        self.progress.pool = state["progress"]["pool"]
+
     def _score(self) -> subprocess.Popen[bytes]:
         """Export and score on the development set in a process of its own."""
         model = self.args.out / "model"
@@ -242,6 +258,19 @@ class Trainer:
         command += ["--append", str(self.args.out / "dev.jsonl"), "--windows", "short"]
         with (self.args.out / "score.log").open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log)
+
+
+def without_layer(weights: dict[str, Tensor], layer: int) -> dict[str, Tensor]:
+    """Return a network's weights without one encoder layer, those behind it moved up."""
+    kept = {}
+    for name, weight in weights.items():
+        found = re.fullmatch(r"encoder\.layers\.(\d+)\.(.+)", name)
+        number = int(found[1]) if found else -1
+        if found and number > layer:
+            kept[f"encoder.layers.{number - 1}.{found[2]}"] = weight
+        elif number != layer:
+            kept[name] = weight
+    return kept
 
 
 def learning_rate(step: int, part: float) -> float:
@@ -304,6 +333,9 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True, help="folder of the three tables")
     parser.add_argument("--out", type=Path, required=True, help="checkpoints and logs")
     parser.add_argument("--dev", type=Path, help="development set to score on the way")
+    parser.add_argument("--prune", type=Path, help="run to start from, less one encoder layer")
+    parser.add_argument("--drop", type=int, default=1, help="the layer left out, from 0")
+    parser.add_argument("--heat", type=float, default=1.0, help="factor on the learning rate")
     parser.add_argument("--save-minutes", type=float, default=8)
     parser.add_argument("--frames", type=int, default=4800, help="mel frames in a batch")
     args = parser.parse_args()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ for package in ("ctranslate2", "faster_whisper", "soxr", "espeakng_loader", "jiw
 from training.export import export, publish  # noqa: E402
 from training.model import ModelConfig, TinyWhisper  # noqa: E402
 from training.tokenizer import build_tokenizer  # noqa: E402
-from training.train import LEARNING_RATE, compute_losses, learning_rate  # noqa: E402
+from training.train import LEARNING_RATE, compute_losses, learning_rate, without_layer  # noqa: E402
 
 
 def small_model() -> TinyWhisper:
@@ -62,3 +63,14 @@ def test_an_export_loads_as_a_multilingual_whisper_model(tmp_path: Path) -> None
     assert loaded.is_multilingual
     names = {path.name for path in (tmp_path / "public").iterdir()}
     assert names >= {"model.bin", "tokenizer.json", "preprocessor_config.json", "kural.json"}
+
+
+def test_a_network_without_a_layer_keeps_all_others_in_order() -> None:
+    whole = small_model()
+    config = replace(whole.config, encoder_layers=whole.config.encoder_layers - 1)
+    pruned = TinyWhisper(config)
+    pruned.load_state_dict(without_layer(whole.state_dict(), 0))
+    for i, layer in enumerate(pruned.encoder.layers):
+        kept, was = layer.state_dict(), whole.encoder.layers[i + 1].state_dict()
+        assert all(torch.equal(kept[name], was[name]) for name in was)
+    assert torch.equal(pruned.decoder.embed_tokens.weight, whole.decoder.embed_tokens.weight)
