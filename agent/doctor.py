@@ -25,7 +25,7 @@ import click
 
 from agent import settings as settings_module
 from agent.errors import AgentError
-from agent.settings import Settings
+from agent.settings import Settings, is_own_network
 
 LEAST_FREE_BYTES = 1_000_000_000
 """Under a gigabyte on the disk of DATA_DIR is a warning: a full disk stops tickets."""
@@ -34,6 +34,7 @@ CONNECT_S = 5.0
 """How long a service on the network may take to answer."""
 SAID = "தண்ணி வரல"
 """What the voice says to the ears: 'water is not coming', about a second."""
+_ANSWERED = "answers a turn"
 
 
 class State(StrEnum):
@@ -291,6 +292,52 @@ def prompts(settings: Settings) -> Check:
     return Check("prompts", State.OK, found)
 
 
+def language_model(settings: Settings) -> Check:
+    """Whether the language models answer a turn in time, in the agreed form."""
+    llm = settings.llm
+    if not llm.url:
+        return Check("language model", State.OFF, "none; rules alone")
+    answers = asyncio.run(_models_asked(settings))
+    found = "; ".join(f"{name} {said}" for name, said in answers.items())
+    if all(_ANSWERED in said for said in answers.values()):
+        return Check("language model", State.OK, found)
+    mend = "Look at the server, its model's name and key, and LLM__FIRST_TOKEN_S."
+    well = any(_ANSWERED in said for said in answers.values())
+    return Check("language model", State.WARN if well else State.WRONG, found, mend)
+
+
+async def _models_asked(settings: Settings) -> dict[str, str]:
+    from agent.wiring import build_chain
+
+    chain = build_chain(settings)
+    answers = {}
+    try:
+        for server in chain.servers:
+            began = time.perf_counter()
+            try:
+                await chain.ask_one(server, SAID, None, chain.patience.deadline_s)
+            except AgentError as exc:
+                answers[server.name] = str(exc)
+            else:
+                took_ms = 1000 * (time.perf_counter() - began)
+                answers[server.name] = f"{_ANSWERED} in {took_ms:.0f} ms"
+    finally:
+        await chain.aclose()
+    return answers
+
+
+def cloud(settings: Settings) -> Check:
+    """Whether callers' words may leave this network, and where to."""
+    where = ["Deepgram"] if settings.cloud_recogniser else []
+    urls = (settings.llm.url, settings.llm.second_url)
+    abroad = {urlsplit(url).hostname or "" for url in urls if url and not is_own_network(url)}
+    where += sorted(abroad)
+    if not settings.cloud_words:
+        return Check("cloud", State.OFF, "words stay in this network")
+    mend = "The notice callers hear must say so."
+    return Check("cloud", State.OK, f"words may go to {', '.join(where)}", mend)
+
+
 def livekit(settings: Settings) -> Check:
     """Whether the LiveKit server answers at its address."""
     given = [
@@ -339,6 +386,8 @@ _CHECKS: dict[str, Callable[[Settings], Check]] = {
     "voice": voice,
     "ears": ears,
     "prompts": prompts,
+    "language model": language_model,
+    "cloud": cloud,
     "LiveKit": livekit,
     "console audio": console_audio,
 }

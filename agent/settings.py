@@ -8,16 +8,28 @@ name, and a test compares it with the fields below.
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from agent.errors import ConfigurationError
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 """Where prompts/ and models/ lie beside the package in a checkout or an image."""
+
+_PRIVATE_ENDINGS = (".local", ".internal", ".svc", ".lan", ".home.arpa")
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -107,6 +119,40 @@ class DeepgramSettings(_Group):
     """Endpoint for whole recordings, to be changed for a region or an own installation."""
 
 
+class LlmSettings(_Group):
+    """The language model asked where rules are unsure: a server with the OpenAI chat protocol."""
+
+    url: str = ""
+    """Base URL of the primary, e.g. ``http://127.0.0.1:8000/v1``; empty = no model is asked. One
+    outside your own network needs CLOUD__ALLOWED."""
+    model: str = ""
+    """Its name of the model."""
+    api_key: SecretStr = SecretStr("")
+    """Its key; empty where it wants none."""
+    second_url: str = ""
+    """The same of the server that is asked when the primary fails."""
+    second_model: str = ""
+    """Its name of the model."""
+    second_api_key: SecretStr = SecretStr("")
+    """Its key."""
+    second_share: Ratio = 0.0
+    """Part of the calls that ask the second first, to try it with 0.1, 0.5, 1.0 of the traffic."""
+    first_token_s: Seconds = 1.0
+    """Longest wait for the first piece of an answer, each server."""
+    deadline_s: Seconds = 2.5
+    """Longest wait of a turn for all of them together."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> LlmSettings:
+        """A server without a model's name, or a second without a first, is half a setting."""
+        for url, model in ((self.url, self.model), (self.second_url, self.second_model)):
+            if bool(url) != bool(model):
+                raise ValueError("a URL and the name of its model belong together")
+        if self.second_url and not self.url:
+            raise ValueError("the second needs a primary")
+        return self
+
+
 class CallSettings(_Group):
     """How a conversation is held."""
 
@@ -188,6 +234,8 @@ class Settings(BaseSettings):
     """What may leave this machine."""
     deepgram: DeepgramSettings = DeepgramSettings()
     """The second recogniser."""
+    llm: LlmSettings = LlmSettings()
+    """The language model."""
     call: CallSettings = CallSettings()
     tickets: TicketSettings = TicketSettings()
     livekit: LiveKitSettings = LiveKitSettings()
@@ -217,9 +265,16 @@ class Settings(BaseSettings):
         return self.speech.voice_url or f"unix://{(self.data_dir / 'run' / 'voice.sock').resolve()}"
 
     @property
-    def cloud_words(self) -> bool:
-        """Whether a caller's words may leave this machine, which the notice must then say."""
+    def cloud_recogniser(self) -> bool:
+        """Whether the second recogniser may be asked."""
         return self.cloud.allowed and bool(self.deepgram.api_key.get_secret_value())
+
+    @property
+    def cloud_words(self) -> bool:
+        """Whether a caller's words may leave this network, which the notice must then say."""
+        models = (self.llm.url, self.llm.second_url)
+        abroad = any(url and not is_own_network(url) for url in models)
+        return self.cloud_recogniser or (self.cloud.allowed and abroad)
 
     @property
     def journal_dir(self) -> Path:
@@ -232,6 +287,30 @@ class Settings(BaseSettings):
         return self.data_dir / "prompts"
 
 
+def is_own_network(url: str) -> bool:
+    """Whether a server is on this machine or in a private network.
+
+    A host name without a dot (``vllm`` of a compose file) and the usual private endings count as
+    one's own; every other name leaves the house.
+    """
+    host = urlsplit(url).hostname or ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host or host.endswith(_PRIVATE_ENDINGS)
+    return address.is_private or address.is_loopback
+
+
+def _check_cloud(settings: Settings) -> None:
+    """Words leave the house only where that was said in so many words."""
+    for name, url in (("LLM__URL", settings.llm.url), ("LLM__SECOND_URL", settings.llm.second_url)):
+        if url and not settings.cloud.allowed and not is_own_network(url):
+            raise ConfigurationError(
+                f"The setting {name} names a server outside your network, so callers' words would "
+                "leave it: set CLOUD__ALLOWED=true if they may, or name a server of your own."
+            )
+
+
 def load() -> Settings:
     """Read the environment and ``.env``.
 
@@ -239,7 +318,8 @@ def load() -> Settings:
         ConfigurationError: one sentence naming the setting, without the value it was given.
     """
     try:
-        return Settings()
+        settings = Settings()
+        _check_cloud(settings)
     except ValidationError as exc:
         first = exc.errors(include_input=False, include_url=False)[0]
         name = "__".join(str(part) for part in first["loc"]).upper()
@@ -255,3 +335,4 @@ def load() -> Settings:
         raise ConfigurationError(
             "The file .env cannot be read: make it a readable text file in UTF-8."
         ) from None
+    return settings

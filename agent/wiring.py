@@ -20,13 +20,13 @@ from livekit.agents.voice.turn import (
     TurnHandlingOptions,
 )
 
+from agent.breaker import Breaker, SharedBreaker
 from agent.complaint import Call
 from agent.conversation.dialogue import CallObserver, Dialogue
 from agent.conversation.intake import Intake
 from agent.conversation.script import Script
 from agent.conversation.turn_end import AnswerTurnDetector
 from agent.errors import TicketError
-from agent.speech.breaker import Breaker
 from agent.speech.decoding import OnLost, Recogniser
 from agent.speech.ears_client import EarsClient
 from agent.speech.fallback import DeepgramRecogniser, FallbackRecogniser
@@ -39,6 +39,10 @@ from agent.tickets.ledger import CallLedger
 from agent.tickets.numbering import is_valid as is_valid_ticket
 from agent.tickets.store import WITHIN_S, TicketStore
 from agent.tickets.voice_notes import VoiceNotes
+from agent.understanding.chain import ModelChain, Patience
+from agent.understanding.endpoint import Endpoint, EndpointAddress
+from agent.understanding.extract import Extractor
+from agent.understanding.instructions import load_instructions
 from agent.understanding.rules import Rules
 
 if TYPE_CHECKING:
@@ -56,10 +60,11 @@ class Parts:
 
     settings: Settings
     script: Script
-    rules: Rules
     store: TicketStore
     vad: lk_vad.VAD | None
     """Voice activity detection; None where calls come as text."""
+    extractor: Extractor
+    """Reads turns: rules, and a language model where they are unsure."""
     ears_breaker: Breaker = field(default_factory=Breaker)
     """What the calls of this process know about the ears."""
 
@@ -95,9 +100,36 @@ def build_parts(settings: Settings, *, audio: bool = True) -> Parts:
     return Parts(
         settings=settings,
         script=Script.load(settings.call.prompts_dir),
-        rules=Rules.load(valid_ticket=is_valid_ticket),
+        extractor=build_extractor(settings),
         store=TicketStore.from_settings(settings),
         vad=_detector(settings) if audio else None,
+    )
+
+
+def build_extractor(settings: Settings) -> Extractor:
+    """The rules, with the language models the settings name behind them."""
+    rules = Rules.load(valid_ticket=is_valid_ticket)
+    return Extractor(rules, build_chain(settings) if settings.llm.url else None)
+
+
+def build_chain(settings: Settings) -> ModelChain:
+    """The language models the settings name; call it in the main thread.
+
+    Raises:
+        ConfigurationError: their instructions cannot be read.
+    """
+    llm = settings.llm
+    key, second_key = llm.api_key.get_secret_value(), llm.second_api_key.get_secret_value()
+    addresses = [EndpointAddress("primary", llm.url, llm.model, key)]
+    if llm.second_url:
+        addresses.append(EndpointAddress("second", llm.second_url, llm.second_model, second_key))
+    folder = settings.data_dir / "run"
+    return ModelChain(
+        [Endpoint(address) for address in addresses],
+        load_instructions(settings.call.prompts_dir),
+        {a.name: SharedBreaker(folder / f"model-{a.name}.breaker") for a in addresses},
+        Patience(llm.first_token_s, llm.deadline_s),
+        llm.second_share,
     )
 
 
@@ -117,12 +149,13 @@ def build_session(
     ledger = CallLedger.open(parts.store, call)
     dialogue = Dialogue(
         parts.script,
-        parts.rules,
+        parts.extractor,
         ledger,
         look_up=lambda number: ticket_state(parts.store, number),
         caller=call.caller,
         seat=call.constituency,
         observer=observer,
+        call=call.id,
     )
     session = _spoken_session(parts, call, dialogue) if audio else _typed_session(parts, call)
     return session, Intake(dialogue, parts.settings.call)
@@ -199,7 +232,7 @@ def build_recogniser(parts: Parts) -> Recogniser:
         tls_ca=speech.tls_ca,
     )
     second: Recogniser | None = None
-    if parts.cloud_words:
+    if settings.cloud_recogniser:
         second = DeepgramRecogniser(
             deepgram.api_key.get_secret_value(),
             language=speech.language,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -12,8 +13,10 @@ import pytest
 from pydantic import SecretStr
 
 from agent import doctor
-from agent.doctor import State
-from agent.settings import Settings, TicketSettings
+from agent.doctor import State, cloud, language_model
+from agent.settings import CloudSettings, LlmSettings, Settings, TicketSettings
+from agent.wiring import build_chain
+from tests.understanding.model_server import Manner, ModelServer, serving
 
 
 def settings(folder: Path, **values: object) -> Settings:
@@ -108,3 +111,26 @@ def test_a_check_that_breaks_is_a_finding(tmp_path: Path) -> None:
     found = {c.name: c for c in doctor.examine(missing.model_copy(update={"speech": speech}))}
     assert found["ears"].state is State.WRONG
     assert "SPEECH__MODEL" in found["ears"].mend
+
+
+@pytest.mark.parametrize(
+    ("manner", "state"),
+    [(Manner.RIGHT, State.OK), (Manner.UNAUTHORIZED, State.WRONG), (Manner.REFUSAL, State.WRONG)],
+)
+async def test_a_language_model_is_asked_a_turn(
+    tmp_path: Path, manner: Manner, state: State
+) -> None:
+    assert build_chain.__module__ == "agent.wiring"  # its plugin wants the main thread
+    async with serving(ModelServer()) as server:
+        server.behave(manner)
+        llm = LlmSettings(url=server.url, model="stand-in")
+        check = await asyncio.to_thread(language_model, settings(tmp_path, llm=llm))
+    assert check.state is state
+    assert bool(check.mend) is (state is not State.OK)
+
+
+def test_words_that_may_leave_the_network_are_named(tmp_path: Path) -> None:
+    llm = LlmSettings(url="https://models.example.org/v1", model="m")
+    allowed = settings(tmp_path, llm=llm, cloud=CloudSettings(allowed=True))
+    assert "models.example.org" in cloud(allowed).found
+    assert cloud(settings(tmp_path)).state is State.OFF

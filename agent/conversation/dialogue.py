@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
-from agent.complaint import Complaint, Intent, UnderstoodTurn
+from agent.complaint import Complaint, Intent, Slot, UnderstoodTurn
 from agent.conversation.complaints import FILED_INTENTS, complaints
 from agent.conversation.flow import advance, opening
 from agent.conversation.steps import (
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from agent.conversation.script import Script
     from agent.conversation.steps import Effect, Event, FlowState
-    from agent.understanding.rules import Rules
+    from agent.understanding.extract import Extractor
 
 logger = logging.getLogger(__name__)
 
@@ -97,29 +97,32 @@ class Dialogue:
 
     Args:
         script: the sentences.
-        rules: reads turns.
+        extractor: reads turns.
         ledger: the durable record of this call.
         look_up: gives the life-cycle state of a ticket number, or None; blocking.
         caller: number the call came from, E.164; empty when hidden.
         seat: seat of the dialled number, if it belongs to one.
         observer: may watch.
+        call: id of the call.
         now: gives the time, UTC.
     """
 
     def __init__(
         self,
         script: Script,
-        rules: Rules,
+        extractor: Extractor,
         ledger: Ledger,
         *,
         look_up: Callable[[str], str | None],
         caller: str = "",
         seat: int | None = None,
         observer: CallObserver | None = None,
+        call: str = "",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._script = script
-        self._rules = rules
+        self._extractor = extractor
+        self._call = call
         self._ledger = ledger
         self._look_up = look_up
         self._observer = observer
@@ -152,7 +155,12 @@ class Dialogue:
         return self._say(self._opening)
 
     def consider(self, text: str) -> Step:
-        """What would follow if ``text`` were the whole turn. Leaves no trace."""
+        """What would follow if ``text`` were the whole turn. Leaves no trace in the call.
+
+        A language model that would be asked about it is asked now, so that its answer is there
+        when the turn is committed.
+        """
+        self._extractor.prepare(*self._asked(text), call=self._call)
         return advance(self._state, self._understand(text), self._now())
 
     def is_answered_by(self, text: str) -> bool:
@@ -160,11 +168,17 @@ class Dialogue:
         return settles(self._state, self._understand(text))
 
     async def commit(self, text: str) -> Spoken:
-        """Take a final turn in and make its effects durable."""
-        turn = self._understand(text)
-        if self._observer is not None:
-            self._observer.heard(turn)
-        return await self._commit(turn)
+        """Take a final turn in and make its effects durable.
+
+        Silence and keys that come while a language model is asked wait for this turn.
+        """
+        async with self._lock:
+            said, expecting, context = self._asked(text)
+            turn = await self._extractor.understand(said, expecting, context, call=self._call)
+            if self._observer is not None:
+                self._observer.heard(turn)
+            spoken = await self._take(turn)
+        return await self._announce(spoken)
 
     async def commit_turn(self, turn: UnderstoodTurn) -> Spoken:
         """Take in a turn that did not come as words (the keypad)."""
@@ -193,6 +207,7 @@ class Dialogue:
             if self._closed:
                 return
             self._closed = True
+            self._extractor.forget(self._call)
             state = self._state
             ended = state.outcome if state.outcome != "open" else outcome
             told = complaints(state)
@@ -206,11 +221,18 @@ class Dialogue:
 
     async def _commit(self, event: Event) -> Spoken:
         async with self._lock:
-            before = self._state
-            step = await self._run_effects(advance(before, event, self._now()))
-            self._state = step.state
-            await self._journal(before, step.state)
-            spoken = self._say(step)
+            spoken = await self._take(event)
+        return await self._announce(spoken)
+
+    async def _take(self, event: Event) -> Spoken:
+        """Advance by one event; the lock is held."""
+        before = self._state
+        step = await self._run_effects(advance(before, event, self._now()))
+        self._state = step.state
+        await self._journal(before, step.state)
+        return self._say(step)
+
+    async def _announce(self, spoken: Spoken) -> Spoken:
         async with self._committed:
             self._last = spoken
             self._commits += 1
@@ -262,12 +284,14 @@ class Dialogue:
         return await asyncio.shield(asyncio.to_thread(call, *args, **kwargs))
 
     def _understand(self, text: str) -> UnderstoodTurn:
+        return self._extractor.at_once(*self._asked(text))
+
+    def _asked(self, text: str) -> tuple[str, Slot | None, TurnContext]:
         state = self._state
         context = TurnContext(
             place=state.place, categories=state.categories, phone_digits=state.digits
         )
-        clean = unicodedata.normalize("NFC", text).strip()
-        return self._rules.understand(clean, state.expect, context)
+        return unicodedata.normalize("NFC", text).strip(), state.expect, context
 
     def _say(self, step: Step) -> Spoken:
         spoken = Spoken(step, self._script.text(step.say))

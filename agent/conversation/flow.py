@@ -220,7 +220,8 @@ def _again(before: FlowState, state: FlowState, turn: UnderstoodTurn) -> Step:
     """The open question was not answered: ask once more in other words, then go on without."""
     slot = state.expect
     assert slot is not None  # noqa: S101 -- a question is open
-    if goes_on(before, turn):
+    # Kept, not only said: else a caller who says the same piece for ever is asked for ever.
+    if goes_on(before, turn) and state.digits == turn.digits:
         return _said(state, (Line("digits_more"),))
     tries = state.tries + 1
     if tries < MAX_TRIES:

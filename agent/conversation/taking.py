@@ -206,7 +206,7 @@ def _take_number(state: FlowState, turn: UnderstoodTurn) -> FlowState:
     if turn.phone is not None and state.expect is not Slot.TICKET:
         return replace(state, phone=turn.phone, digits="")
     said_same = turn.same_number or (state.expect is Slot.SAME_NUMBER and turn.answer is Answer.YES)
-    if said_same and state.caller:
+    if said_same and state.caller and state.expect is not Slot.TICKET:
         return replace(state, phone=state.caller, digits="")
     if state.expect in (Slot.PHONE, Slot.TICKET) and turn.digits:
         return replace(state, digits=turn.digits)

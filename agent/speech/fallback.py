@@ -20,8 +20,8 @@ from livekit.agents import APIConnectOptions, APIError, APIStatusError
 # Here and not where it is used: a plugin registers itself, which only the main thread may do.
 from livekit.plugins import deepgram
 
+from agent.breaker import Breaker, Way
 from agent.errors import EngineBusy, EngineError, EngineUnavailable
-from agent.speech.breaker import Breaker, Way
 from agent.speech.decoding import Kind, Recogniser
 from agent.speech.transcript import Transcript
 

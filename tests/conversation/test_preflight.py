@@ -20,6 +20,7 @@ from agent.conversation.steps import Step
 from agent.settings import CallSettings
 from agent.tickets.ledger import CallLedger
 from agent.tickets.store import TicketStore
+from agent.understanding.extract import Extractor
 from agent.understanding.rules import Rules
 
 PREFLIGHT = "எங்க தெருவுல குப்பை அள்ளல கும்பகோணம்"
@@ -105,7 +106,7 @@ def build(store: TicketStore, watch: Watch) -> Intake:
     call = new_call()
     dialogue = Dialogue(
         Script.load(CallSettings().prompts_dir),
-        Rules.load(),
+        Extractor(Rules.load()),
         CallLedger.open(store, call),
         look_up=lambda _: None,
         caller=call.caller,

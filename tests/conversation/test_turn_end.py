@@ -16,6 +16,7 @@ from agent.conversation.turn_end import THRESHOLD, AnswerTurnDetector
 from agent.settings import CallSettings
 from agent.tickets.ledger import CallLedger
 from agent.tickets.store import TicketStore
+from agent.understanding.extract import Extractor
 from agent.understanding.rules import Rules
 from tests.conversation.test_preflight import new_call
 
@@ -40,7 +41,7 @@ def dialogue(tmp_path: Path, rules: Rules) -> Dialogue:
     call = new_call()
     return Dialogue(
         Script.load(CallSettings().prompts_dir),
-        rules,
+        Extractor(rules),
         CallLedger.open(store, call),
         look_up=lambda _: None,
         caller=call.caller,

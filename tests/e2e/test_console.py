@@ -55,7 +55,7 @@ def converse(folder: Path, turns: list[tuple[str, str]]) -> str:
                     os.write(ours, f"{answer}\r".encode())
     finally:
         os.killpg(console.pid, signal.SIGTERM)
-        console.wait(20)
+        console.wait(60)
         os.close(ours)
     assert not left, screen[-3000:]
     return screen

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 
+from agent import breaker as breaker_module
+from agent.breaker import OPEN_AFTER, Breaker
 from agent.errors import EngineBusy, EngineError, EngineUnavailable
-from agent.speech import breaker as breaker_module
-from agent.speech.breaker import OPEN_AFTER, Breaker
 from agent.speech.decoding import Decodes, Kind
 from agent.speech.fallback import DeepgramRecogniser, FallbackRecogniser
 from agent.speech.transcript import Transcript

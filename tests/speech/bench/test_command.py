@@ -114,6 +114,7 @@ def test_a_model_folder_that_is_no_model_is_one_sentence(tmp_path: Path) -> None
 def test_ctrl_c_leaves_no_process_behind(saying_model_dir: Path, recordings: Path) -> None:
     """The arms have sessions of their own, so the terminal's signal does not reach them."""
     command = [*BENCH, "--model", str(saying_model_dir), "--clips", str(recordings)]
+    command += ["--seconds", "600"]  # still at work when the signal comes
     running = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.speech.breaker import FIRST_WAIT_S, LONGEST_WAIT_S, OPEN_AFTER, Breaker, Way
+from agent.breaker import FIRST_WAIT_S, LONGEST_WAIT_S, OPEN_AFTER, Breaker, Way
 
 
 def away(now: float = 0.0) -> Breaker:

@@ -1,0 +1,181 @@
+"""Rules and a model's answer become one understood turn, field by field (pure).
+
+What the rules are sure of stays. An empty or doubtful field takes the model's value only where the
+caller's own words carry it and our tables read it; danger that the rules found is never taken
+back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from agent.complaint import Category, Decision, Intent, Place, Slot, UnderstoodTurn
+from agent.tamil.normalize import clean
+from agent.tamil.words import Word, split_words
+from agent.understanding.hearing import PLACES, STORY
+from agent.understanding.model_answer import ModelAnswer, quoted
+from agent.understanding.rules import TurnContext
+
+Reader = Callable[[str, Slot | None, TurnContext | None], UnderstoodTurn]
+"""How our tables read words in the light of a question: ``Rules.understand``."""
+
+_MODEL = "model"
+_MODEL_SCORE = 0.7
+"""How much a model's word counts; it says itself nothing that could be compared."""
+_SURE = 0.75
+"""From this confidence on the rules' category is not asked about."""
+_MOST_DAYS = 36_500
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What the rules leave open in one turn."""
+
+    purpose: bool = False
+    """Why the caller phones, and what the trouble is."""
+    place: bool = False
+    days: bool = False
+
+    def __bool__(self) -> bool:
+        return self.purpose or self.place or self.days
+
+
+def doubt_of(turn: UnderstoodTurn, expecting: Slot | None) -> Doubt:
+    """What is worth asking a model about; nothing where tables and digits decide.
+
+    Args:
+        turn: as the rules read it.
+        expecting: the question that was open.
+    """
+    if turn.emergency or not turn.text or turn.asks is not None:
+        return Doubt()
+    placed = turn.place is not None and (bool(turn.place.candidates) or turn.place.outside)
+    if expecting in PLACES:
+        return Doubt(place=not placed and turn.answer is None)
+    if expecting is Slot.DAYS:
+        return Doubt(days=turn.days is None and turn.answer is None)
+    if expecting not in STORY or turn.answer is not None:
+        return Doubt()
+    if turn.intent in (Intent.STATUS, Intent.HUMAN, Intent.ABUSE):
+        return Doubt()
+    unsure = _least_sure(turn) < _SURE
+    return Doubt(purpose=unsure, place=unsure and not placed, days=unsure and turn.days is None)
+
+
+def _least_sure(turn: UnderstoodTurn) -> float:
+    if turn.intent is None:
+        return 0.0
+    if turn.intent is not Intent.COMPLAINT:
+        return 1.0
+    if not turn.categories or turn.categories == (Category.OTHER,):
+        return 0.0
+    return min((d.score for d in turn.decisions if d.field == "category"), default=0.0)
+
+
+def reconcile(
+    turn: UnderstoodTurn,
+    answer: ModelAnswer,
+    read: Reader,
+    expecting: Slot | None,
+    context: TurnContext | None = None,
+) -> UnderstoodTurn:
+    """Return the turn with what the model found in it.
+
+    Args:
+        turn: as the rules read it.
+        answer: as the model reads it.
+        read: our tables.
+        expecting: the question that was open.
+        context: what earlier turns left open.
+    """
+    doubt = doubt_of(turn, expecting)
+    text = clean(turn.text)
+    words = split_words(text)
+    if not doubt or not words:
+        return turn
+    if doubt.purpose:
+        turn = _with_purpose(turn, answer, text, words)
+    if doubt.place:
+        turn = _with_place(turn, answer, text, words, read, context)
+    if doubt.days and turn.days is None:
+        turn = _with_days(turn, answer, text, words, read)
+    return turn
+
+
+def _with_purpose(
+    turn: UnderstoodTurn, answer: ModelAnswer, text: str, words: Sequence[Word]
+) -> UnderstoodTurn:
+    danger = quoted(text, words, answer.emergency_words)
+    if danger is not None and answer.intent is Intent.EMERGENCY:
+        danger_reason = _reason("emergency", "yes")
+        return replace(
+            turn,
+            intent=Intent.EMERGENCY,
+            categories=(Category.EMERGENCY,),
+            emergency=True,
+            decisions=(*_without(turn, "category", "intent"), danger_reason),
+        )
+    told = tuple(
+        dict.fromkeys(
+            trouble.code
+            for trouble in answer.complaints
+            if trouble.code is not Category.EMERGENCY
+            and quoted(text, words, trouble.words) is not None
+        )
+    )
+    told = tuple(c for c in told if c is not Category.OTHER or len(told) == 1)
+    if told and answer.intent in (None, Intent.COMPLAINT):
+        reasons = tuple(_reason("category", code) for code in told)
+        return replace(
+            turn,
+            intent=Intent.COMPLAINT,
+            categories=told,
+            decisions=(*_without(turn, "category", "intent"), *reasons),
+        )
+    said_so = quoted(text, words, answer.intent_words) is not None
+    other = answer.intent not in (None, Intent.COMPLAINT, Intent.EMERGENCY)
+    if said_so and other and answer.intent is not None and not turn.categories:
+        reason = _reason("intent", answer.intent)
+        return replace(turn, intent=answer.intent, decisions=(*turn.decisions, reason))
+    return turn
+
+
+def _with_place(
+    turn: UnderstoodTurn,
+    answer: ModelAnswer,
+    text: str,
+    words: Sequence[Word],
+    read: Reader,
+    context: TurnContext | None,
+) -> UnderstoodTurn:
+    span = quoted(text, words, answer.place_words)
+    if span is None or turn.intent in (Intent.ABUSE, Intent.WRONG_NUMBER):
+        return turn
+    found = read(span.text, Slot.PLACE, context).place
+    if found is None or not (found.candidates or found.outside):
+        return turn
+    reason = _reason("place", _numbers(found))
+    return replace(turn, place=found, decisions=(*turn.decisions, reason))
+
+
+def _with_days(
+    turn: UnderstoodTurn, answer: ModelAnswer, text: str, words: Sequence[Word], read: Reader
+) -> UnderstoodTurn:
+    span = quoted(text, words, answer.days_words)
+    days = read(span.text, Slot.DAYS, None).days if span is not None else None
+    if days is None or days > _MOST_DAYS:
+        return turn
+    return replace(turn, days=days, decisions=(*turn.decisions, _reason("days", str(days))))
+
+
+def _numbers(place: Place) -> str:
+    return " ".join(str(c.number) for c in place.candidates) or "outside"
+
+
+def _reason(field: str, value: str) -> Decision:
+    return Decision(field, str(value), _MODEL, "the caller's own words", _MODEL_SCORE)
+
+
+def _without(turn: UnderstoodTurn, *fields: str) -> tuple[Decision, ...]:
+    return tuple(d for d in turn.decisions if d.field not in fields)
