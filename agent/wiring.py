@@ -21,6 +21,7 @@ from livekit.agents.voice.turn import (
 )
 
 from agent.breaker import Breaker, SharedBreaker
+from agent.check_digit import is_valid as is_valid_ticket
 from agent.complaint import Call
 from agent.conversation.dialogue import CallObserver, Dialogue
 from agent.conversation.intake import Intake
@@ -36,7 +37,6 @@ from agent.speech.tts import PooledTTS
 from agent.speech.vad import load_vad
 from agent.speech.voice import VoiceClient
 from agent.tickets.ledger import CallLedger
-from agent.tickets.numbering import is_valid as is_valid_ticket
 from agent.tickets.store import WITHIN_S, TicketStore
 from agent.tickets.voice_notes import VoiceNotes
 from agent.understanding.chain import ModelChain, Patience

@@ -16,6 +16,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import settings as settings_module
+from agent.check_digit import NUMBER_DIGITS, is_valid
 from agent.errors import UsageError
 from agent.settings import Settings
 from agent.tickets.audit import record_access
@@ -25,7 +26,6 @@ from agent.tickets.export import IST, WRITERS
 from agent.tickets.forwarder import check, replay
 from agent.tickets.models import TicketStatus
 from agent.tickets.names import Names, load_names
-from agent.tickets.numbering import NUMBER_DIGITS, is_valid
 from agent.tickets.repository import Search, Ticket
 from agent.tickets.store import WITHIN_S, TicketStore
 

@@ -23,27 +23,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from agent.check_digit import check_digit
 from agent.errors import NumbersExhausted
 
 FIRST_SERIAL = 10_000_000
 """Numbers never start with 0, so no spreadsheet and no keypad drops a digit."""
 LAST_SERIAL = 99_999_999
-NUMBER_DIGITS = 9
 _BUSY_S = 5.0
-
-# H. M. Damm, "Total anti-symmetrische Quasigruppen", 2004: the usual table of order 10.
-_DAMM = (
-    (0, 3, 1, 7, 5, 9, 8, 6, 4, 2),
-    (7, 0, 9, 2, 1, 5, 4, 8, 6, 3),
-    (4, 2, 0, 6, 8, 7, 1, 3, 5, 9),
-    (1, 7, 5, 0, 9, 8, 3, 4, 2, 6),
-    (6, 1, 2, 3, 0, 4, 5, 9, 7, 8),
-    (3, 6, 7, 4, 2, 0, 9, 5, 8, 1),
-    (5, 8, 6, 9, 7, 2, 0, 1, 3, 4),
-    (8, 9, 4, 5, 3, 6, 2, 0, 1, 7),
-    (9, 4, 3, 8, 6, 1, 7, 2, 0, 5),
-    (2, 5, 8, 1, 4, 3, 6, 7, 9, 0),
-)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS block (
@@ -55,34 +41,9 @@ CREATE TABLE IF NOT EXISTS block (
 """
 
 
-def check_digit(digits: str) -> str:
-    """The Damm digit that makes ``digits`` valid when it is appended ("572" -> "4").
-
-    Raises:
-        ValueError: ``digits`` is not made of ASCII digits alone.
-    """
-    if not (digits.isascii() and digits.isdecimal()):
-        raise ValueError("a ticket number is made of the digits 0 to 9")
-    state = 0
-    for digit in digits:
-        state = _DAMM[state][int(digit)]
-    return str(state)
-
-
 def number_of(serial: int) -> str:
     """The ticket number of a serial, nine digits."""
     return f"{serial}{check_digit(str(serial))}"
-
-
-def is_valid(number: str) -> bool:
-    """Whether this is nine digits with the right check digit, not starting with 0."""
-    return (
-        len(number) == NUMBER_DIGITS
-        and number.isascii()
-        and number.isdecimal()
-        and number[0] != "0"
-        and check_digit(number) == "0"
-    )
 
 
 class NumberBook:

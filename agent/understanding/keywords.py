@@ -69,7 +69,7 @@ class Keywords:
 
     @classmethod
     def load(cls) -> Keywords:
-        """Build the index from ``stems.toml`` and the keywords of ``categories.csv``."""
+        """Build the index from ``stems_*.toml`` and the keywords of ``categories.csv``."""
         data = read_toml("intents")
         frames = PatternBook((kind, p) for kind in ("more", "where") for p in data[kind]["words"])
         return cls(PatternBook(_rows()), frames)
@@ -119,10 +119,11 @@ def _clauses(words: Sequence[Word], frames: Iterable[Match[str]]) -> list[range]
 
 
 def _rows() -> Iterator[tuple[Label, str]]:
-    for code, groups in read_toml("stems").items():
-        for group, patterns in groups.items():
-            for pattern in patterns:
-                yield (Category(code), _WEIGHTS[group]), pattern
+    for table in ("stems_streets", "stems_services"):
+        for code, groups in read_toml(table).items():
+            for group, patterns in groups.items():
+                for pattern in patterns:
+                    yield (Category(code), _WEIGHTS[group]), pattern
     for row in read_csv("categories"):
         category = Category(row["code"])
         if category in (Category.EMERGENCY, Category.OTHER):

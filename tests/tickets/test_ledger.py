@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from agent.check_digit import is_valid
 from agent.complaint import Call, Complaint, Intent
 from agent.tickets.forwarder import replay
 from agent.tickets.journal import Kind, read_journal
 from agent.tickets.ledger import CallLedger, Filed, TicketStore
-from agent.tickets.numbering import is_valid
 from agent.tickets.repository import Search, Ticket
 
 StoreMaker = Callable[..., TicketStore]

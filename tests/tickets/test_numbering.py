@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.check_digit import check_digit, is_valid
 from agent.errors import NumbersExhausted
 from agent.tickets.numbering import (
     FIRST_SERIAL,
     LAST_SERIAL,
     NumberBook,
-    check_digit,
-    is_valid,
     number_of,
 )
 
