@@ -307,7 +307,7 @@ def language_model(settings: Settings) -> Check:
 
 
 async def _models_asked(settings: Settings) -> dict[str, str]:
-    from agent.wiring import build_chain
+    from agent.understanding.models import build_chain
 
     chain = build_chain(settings)
     answers = {}

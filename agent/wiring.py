@@ -20,7 +20,7 @@ from livekit.agents.voice.turn import (
     TurnHandlingOptions,
 )
 
-from agent.breaker import Breaker, SharedBreaker
+from agent.breaker import Breaker
 from agent.check_digit import is_valid as is_valid_ticket
 from agent.complaint import Call
 from agent.conversation.dialogue import CallObserver, Dialogue
@@ -39,10 +39,8 @@ from agent.speech.voice import VoiceClient
 from agent.tickets.ledger import CallLedger
 from agent.tickets.store import WITHIN_S, TicketStore
 from agent.tickets.voice_notes import VoiceNotes
-from agent.understanding.chain import ModelChain, Patience
-from agent.understanding.endpoint import Endpoint, EndpointAddress
 from agent.understanding.extract import Extractor
-from agent.understanding.instructions import load_instructions
+from agent.understanding.models import build_chain
 from agent.understanding.rules import Rules
 
 if TYPE_CHECKING:
@@ -110,27 +108,6 @@ def build_extractor(settings: Settings) -> Extractor:
     """The rules, with the language models the settings name behind them."""
     rules = Rules.load(valid_ticket=is_valid_ticket)
     return Extractor(rules, build_chain(settings) if settings.llm.url else None)
-
-
-def build_chain(settings: Settings) -> ModelChain:
-    """The language models the settings name; call it in the main thread.
-
-    Raises:
-        ConfigurationError: their instructions cannot be read.
-    """
-    llm = settings.llm
-    key, second_key = llm.api_key.get_secret_value(), llm.second_api_key.get_secret_value()
-    addresses = [EndpointAddress("primary", llm.url, llm.model, key)]
-    if llm.second_url:
-        addresses.append(EndpointAddress("second", llm.second_url, llm.second_model, second_key))
-    folder = settings.data_dir / "run"
-    return ModelChain(
-        [Endpoint(address) for address in addresses],
-        load_instructions(settings.call.prompts_dir),
-        {a.name: SharedBreaker(folder / f"model-{a.name}.breaker") for a in addresses},
-        Patience(llm.first_token_s, llm.deadline_s),
-        llm.second_share,
-    )
 
 
 def _detector(settings: Settings) -> lk_vad.VAD:

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from agent import doctor
 from agent.doctor import State, cloud, language_model
 from agent.settings import CloudSettings, LlmSettings, Settings, TicketSettings
-from agent.wiring import build_chain
+from agent.understanding.models import build_chain
 from tests.understanding.model_server import Manner, ModelServer, serving
 
 
@@ -120,7 +120,9 @@ def test_a_check_that_breaks_is_a_finding(tmp_path: Path) -> None:
 async def test_a_language_model_is_asked_a_turn(
     tmp_path: Path, manner: Manner, state: State
 ) -> None:
-    assert build_chain.__module__ == "agent.wiring"  # its plugin wants the main thread
+    assert (
+        build_chain.__module__ == "agent.understanding.models"
+    )  # its plugin wants the main thread
     async with serving(ModelServer()) as server:
         server.behave(manner)
         llm = LlmSettings(url=server.url, model="stand-in")

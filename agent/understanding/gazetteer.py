@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from functools import cache
 
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import Levenshtein
@@ -25,6 +26,21 @@ _CLOSE = 0.06
 """Two spellings of one sound this near to what was heard both stay candidates."""
 _OTHER_SCRIPT = 0.92
 """A Latin word that sounds like a Tamil name: sure of the sound, not of the letters."""
+_FREE_SPELLING = 0.97
+"""A Latin spelling that is the same but for long vowels and doubled letters."""
+_FOLDS = (
+    ("aa", "a"), ("ee", "i"), ("ii", "i"), ("oo", "u"), ("uu", "u"), ("zh", "l"), ("th", "t"),
+    ("dh", "d"), ("ph", "p"), ("sh", "s"), ("ll", "l"), ("tt", "t"), ("nn", "n"), ("pp", "p"),
+    ("kk", "k"), ("mm", "m"), ("rr", "r"), ("ch", "s"), ("w", "v"),
+)  # fmt: skip
+_SPOKEN = (
+    ("மருத்துவமனை", "ஆஸ்பத்திரி"),
+    ("மருத்துவமனை", "ஹாஸ்பிட்டல்"),
+    ("கல்லூரி", "காலேஜ்"),
+    ("பேருந்து நிலையம்", "பஸ் ஸ்டாண்டு"),
+    ("சாலை", "ரோடு"),
+)
+"""What signs say and what people say."""
 _CONFIDENCE = {"high": 1.0, "medium": 0.8}
 _SEAT_CONFIDENCE = 0.95
 _SOUND_FROM = 5
@@ -166,7 +182,11 @@ class Gazetteer:
                 likeness[id(name.entry)] = Hit(name.entry, value)
         best = max(hit.likeness for hit in likeness.values())
         margin = 0.0 if best == 1.0 else _CLOSE
-        return [hit for hit in likeness.values() if hit.likeness >= best - margin]
+        near = [hit for hit in likeness.values() if hit.likeness >= best - margin]
+        # Places of one name stay together whatever the spelling: which is meant must be asked.
+        named = {_bare_name(hit.entry.name_ta) for hit in near}
+        alike = [h for h in likeness.values() if _bare_name(h.entry.name_ta) in named]
+        return near + [replace(hit, likeness=best) for hit in alike if hit not in near]
 
     def sound_alikes(self, key: str, spoken: str) -> list[Hit]:
         """Return the one place that ``key`` is a slip of, or nothing when that is not clear."""
@@ -223,7 +243,25 @@ def _likeness(spoken: str, name: _Name) -> float:
         # all: "since" sounds like செஞ்சி.
         alike = fuzz.ratio(spoken, letters(name.entry.name_en)) / 100
         return _OTHER_SCRIPT * (0.6 + 0.4 * alike)
+    elif not is_tamil(spoken):
+        # Nobody was taught to spell them: Aamboor = Ambur, Koodaloor = Gudalur.
+        folded = fuzz.ratio(_folded(spoken), _folded(written)) / 100
+        return max(fuzz.ratio(spoken, written) / 100, _FREE_SPELLING * folded)
     return fuzz.ratio(spoken, written) / 100
+
+
+@cache
+def _folded(latin: str) -> str:
+    for many, one in _FOLDS:
+        latin = latin.replace(many, one)
+    return latin
+
+
+@cache
+def _bare_name(name_ta: str) -> str:
+    """Return a Tamil name without what spelling varies: இராமாபுரம் = ராமாபுரம்."""
+    bare = _PARENTHESIS.sub("", name_ta).replace(" ", "")
+    return bare[1:] if bare.startswith(("இர", "உல")) else bare
 
 
 def _spellings(*names: str) -> Iterator[str]:
@@ -234,6 +272,9 @@ def _spellings(*names: str) -> Iterator[str]:
         bare = _PARENTHESIS.sub("", name)
         if bare != name:
             yield bare
+        for written, spoken in _SPOKEN:
+            if written in bare:
+                yield bare.replace(written, spoken)
         if bare.startswith("ஸ்ரீ"):
             yield "திரு" + bare.removeprefix("ஸ்ரீ")
             yield "சீ" + bare.removeprefix("ஸ்ரீ")

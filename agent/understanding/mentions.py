@@ -7,13 +7,14 @@ names one that is not meant. What they add up to is decided in :mod:`agent.under
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum, auto
+from dataclasses import replace
 
 from agent.tamil.endings import stems
 from agent.tamil.sound import join_keys, sound_key
 from agent.tamil.words import Word
-from agent.understanding.gazetteer import Entry, Gazetteer, Hit, Size
+from agent.understanding.gazetteer import Gazetteer, Hit, Size
+from agent.understanding.mention_hints import Hints
+from agent.understanding.mention_roles import Mention, Role
 from agent.understanding.tables import read_toml
 
 _WINDOW = 5
@@ -31,41 +32,8 @@ _CERTAIN = 0.95
 _LONGER = 0.03
 """What each further word of a name is worth when two readings compete."""
 _SOUND_STEMS = 4
-
-
-class Role(Enum):
-    """What a mention does in the sentence."""
-
-    PLACE = auto()
-    POINTER = auto()
-    """"X பக்கம்": near X, in the taluk of X."""
-    DISTRICT = auto()
-    SEAT = auto()
-    """"X தொகுதி": the constituency itself was named."""
-    DENIED = auto()
-    """"X இல்ல": not X."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """One place named."""
-
-    start: int
-    """Index of its first word."""
-    end: int
-    """Index after its last word (role words not included)."""
-    hits: tuple[Hit, ...]
-    role: Role
-
-    @property
-    def size(self) -> Size:
-        """Size of the smallest entry it may name; a district word makes it a district."""
-        return min(hit.entry.size for hit in self.hits)
-
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """What it may name."""
-        return tuple(hit.entry for hit in self.hits)
+_DENIED_OVER = 2
+"""Words that may stand between a name and its "இல்ல"."""
 
 
 class MentionFinder:
@@ -80,12 +48,15 @@ class MentionFinder:
                 (Role.POINTER, "pointer"),
                 (Role.DISTRICT, "district"),
                 (Role.SEAT, "seat"),
+                (Role.ROAD, "road"),
                 (Role.DENIED, "negation"),
             )
             for word in data[name]
         }
+        self._hints = Hints(data)
         self._filler = frozenset(data["filler"]) | frozenset(self._roles)
         self._where_endings = tuple(data["where_endings"])
+        self._where_words = frozenset(data["where_words"])
 
     def find(self, words: Sequence[Word], *, asked: bool) -> tuple[Mention, ...]:
         """Return every place named, in order.
@@ -117,7 +88,7 @@ class MentionFinder:
             if mention is not None:
                 found.append(mention)
             at = mention.end if mention is not None else at + 1
-        return _denied_together(words, found)
+        return self._hints.apply(words, _denied_together(words, found))
 
     def _at(
         self, words: Sequence[Word], keys: Sequence[list[tuple[str, str]]], at: int, *, asked: bool
@@ -179,9 +150,19 @@ class MentionFinder:
         return Mention(start, end, tuple(hits), role)
 
     def _role(self, words: Sequence[Word], end: int) -> Role:
-        if end >= len(words) or words[end].gap == ".":
-            return Role.PLACE
-        return self._roles.get(words[end].text, Role.PLACE)
+        """Tell from the word that follows; in "X-ல இருக்கறது இல்ல" from the one after."""
+        after = end
+        while after < min(end + _DENIED_OVER, len(words)) and self._hints.over(words[after]):
+            after += 1
+        if after > end and self._role_of(words, after) is Role.DENIED:
+            return Role.DENIED
+        return self._role_of(words, end) or Role.PLACE
+
+    def _role_of(self, words: Sequence[Word], at: int) -> Role | None:
+        if at >= len(words) or words[at].gap == ".":
+            return None
+        roles = (self._roles.get(stem) for stem in stems(words[at].text))
+        return next((role for role in roles if role is not None), None)
 
     def _without_ordinary(self, words: Sequence[Word], found: list[Mention]) -> tuple[Mention, ...]:
         lists = self._gazetteer.lists
@@ -198,7 +179,9 @@ class MentionFinder:
         )
 
     def _says_where(self, words: Sequence[Word], mention: Mention) -> bool:
-        return words[mention.end - 1].text.endswith(self._where_endings)
+        if words[mention.end - 1].text.endswith(self._where_endings):
+            return True
+        return mention.end < len(words) and words[mention.end].text in self._where_words
 
     def _without_generic(self, words: Sequence[Word], found: list[Mention]) -> tuple[Mention, ...]:
         lists = self._gazetteer.lists

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from agent.complaint import Place, SeatCandidate, Slot
 from agent.tamil.words import Word, spaced, split_words
 from agent.understanding.gazetteer import Gazetteer, Size
-from agent.understanding.mentions import Mention, MentionFinder, Role
+from agent.understanding.mention_roles import Mention, Role
+from agent.understanding.mentions import MentionFinder
 
 MAX_CANDIDATES = 6
 _POINTED = 0.5
 """A pointer whose own village is unknown: the seat is only near."""
 _CONTRADICTED = 0.6
-_CONTEXT = frozenset({Role.POINTER, Role.DISTRICT})
+_CONTEXT = frozenset({Role.POINTER, Role.DISTRICT, Role.ROAD, Role.BESIDE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class PlaceResolver:
         if not inside:
             return self._outside(text, words, meant)
         primary = self._primary(words, inside)
-        others = [m for m in inside if m is not primary]
+        others = [m for m in inside if m is not primary and m.role is not Role.BESIDE]
         others = [m for m in others if not self._is_common(words, m)]
         candidates = self._fit(primary, others, mentions)
         candidates = _within(candidates, self._known_seats(known))
@@ -134,7 +135,9 @@ class PlaceResolver:
         A colony name of every town (அண்ணா நகர்) gives way to a town beside it that has no such
         row: the table does not know that colony, but the town decides the seat.
         """
-        own = [m for m in mentions if m.role not in _CONTEXT] or list(mentions)
+        own = [m for m in mentions if m.role is Role.OWN and m.size < Size.DISTRICT]
+        own = own or [m for m in mentions if m.role not in _CONTEXT]
+        own = own or [m for m in mentions if m.role is not Role.BESIDE] or list(mentions)
         by_size = sorted(own, key=lambda m: (m.size, -m.start))
         for at, mention in enumerate(by_size[:-1]):
             if not self._is_common(words, mention):
@@ -168,6 +171,8 @@ class PlaceResolver:
         same_district = [c for c in candidates if c.district_en in districts]
         if same_district:
             return same_district
+        if other.role is Role.ROAD:
+            return candidates  # a road leads far
         # The two contradict each other: keep both, and let the question decide.
         both = [*candidates, *_scaled(self._candidates(other), _CONTRADICTED)]
         return both[: max(MAX_CANDIDATES, len(candidates))]

@@ -27,6 +27,12 @@ def bare(name):
     return name.split(" (")[0]
 
 
+def one_name(name):
+    """What spelling varies: இராமாபுரம் and ராமாபுரம் are said alike, so both stay open."""
+    joined = bare(name).replace(" ", "")
+    return joined[1:] if joined.startswith(("இர", "உல")) else joined
+
+
 def names():
     """Every name with all seats the tables give it."""
     seats = defaultdict(set)
@@ -34,11 +40,28 @@ def names():
         for name in (row["locality_ta"], row["locality_en"]):
             seats[bare(name)].add(int(row["constituency_no"]))
     for row in read_csv("constituencies"):
-        aliases = row["aliases_ta"].split("|") + row["aliases_en"].split("|")
-        for name in filter(None, [row["name_ta"], *aliases]):
-            if "(" not in name:
-                seats[name].add(int(row["number"]))
+        for name in seat_names(row):
+            seats[name].add(int(row["number"]))
     return seats
+
+
+def seat_names(row):
+    aliases = row["aliases_ta"].split("|") + row["aliases_en"].split("|")
+    return [n for n in [row["name_ta"], *aliases] if n and "(" not in n]
+
+
+def alike():
+    """Every name with the seats of all places that are called like one it names."""
+    places, called = defaultdict(set), defaultdict(set)
+    for row in read_csv("localities"):
+        places[one_name(row["locality_ta"])].add(int(row["constituency_no"]))
+        for name in (row["locality_ta"], row["locality_en"]):
+            called[bare(name)].add(one_name(row["locality_ta"]))
+    for row in read_csv("constituencies"):
+        places[one_name(row["name_ta"])].add(int(row["number"]))
+        for name in seat_names(row):
+            called[name].add(one_name(row["name_ta"]))
+    return {name: set().union(*(places[c] for c in calls)) for name, calls in called.items()}
 
 
 def spoken(name):
@@ -58,12 +81,13 @@ def seats_of(places, text, known=None):
 def test_nearly_every_name_of_the_tables_gives_its_seats_and_none_another(places):
     results: Counter[bool] = Counter()
     wrong = []
+    others = alike()
     for name, seats in names().items():
         if len(seats) > 6:
             continue
         for text in spoken(name):
             got = seats_of(places, text)
-            results[got == seats] += 1
+            results[seats <= got <= seats | others[name]] += 1
             if got and not got & seats:
                 wrong.append(text)
     share = results[True] / results.total()
@@ -168,3 +192,27 @@ def test_the_gazetteer_knows_the_largest_cities_as_such():
     gazetteer = Gazetteer.load()
     assert len(gazetteer) > 2000
     assert len(gazetteer.seats) == 234
+
+
+@pytest.mark.parametrize(
+    ("story", "seats"),
+    [
+        # only mentioned: sent there, born there, works there, set against by "ஆனா"
+        ("கோத்தகிரி ஆஸ்பத்திரில டாக்டர் இல்ல, ஊட்டிக்கு போகச் சொல்றாங்க", {110}),
+        ("திருப்பூர்ல வேலை பாக்குறேன் ஆனா பிரச்சன எங்க சொந்த ஊர் பேரையூர்ல", {196}),
+        ("naan bangalore la velai paakren aana problem Ambur la", {48}),
+        # a street called after a town
+        ("அவிநாசி ரோடு ஹோப் காலேஜ்ல கம்பி கிடக்கு", {121}),
+        # what is denied, with words between
+        ("சேலம் மாவட்டம் இல்ல, திண்டுக்கல் மாவட்டம் ஆத்தூர்ல தண்ணி வரல", {129}),
+        # one name in three places, in Latin letters too
+        ("Koodalur la current illa", {109, 117, 201}),
+        # said by dialect
+        ("அந்தியூர்னே போட்டுக்கோங்க தண்ணி வரல", {105}),
+        ("நாட்டரசங்கோட்டதேன், தண்ணி வரல", {186}),
+    ],
+)
+def test_a_story_says_which_of_its_places_has_the_trouble(places, story, seats):
+    found = places.in_story(story, split_words(story))
+    assert found is not None
+    assert {c.number for c in found.place.candidates} == seats
