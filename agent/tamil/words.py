@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from agent.tamil.sound import is_tamil, plain, sound_key
 
-MAX_WORDS = 400
-"""Longest utterance read, in words; what follows is stored but not understood (two minutes)."""
+MAX_WORDS = 120
+"""Longest utterance read, in words; what follows is stored but not understood (about a minute)."""
 
 _WORD = re.compile(r"[\u0B80-\u0BFF]+|[^\W\d_\u0B80-\u0BFF]+|[0-9]+")
 _INITIAL = re.compile(r".{1,2}|..்")

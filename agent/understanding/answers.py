@@ -30,9 +30,12 @@ _BESIDE_PLACE = frozenset({Slot.LANDMARK, Slot.DAYS, Slot.NAME, Slot.PHONE, Slot
 _SHORT = 4
 """An answer to an open question is yes or no only in an utterance this short, in words."""
 _REPEAT_WORDS = 6
+_NEAR = 4
+"""So many words may stand between "this number" and the wish to be called there."""
+_NUMBER_ASKED = frozenset({Slot.PHONE, Slot.SAME_NUMBER})
 _LISTS = (
     "yes", "no", "yes_after_all", "no_after_all", "unknown", "refused", "repeat", "correction",
-    "same_number", "other_number", "no_callback", "call_me",
+    "other_number", "no_other", "no_callback", "call_me",
     "but", "withdraw",
 )  # fmt: skip
 
@@ -63,6 +66,7 @@ class Replies:
         self._parts: PatternBook[Slot] = PatternBook(
             (Slot(name), pattern) for name, words in data["corrects"].items() for pattern in words
         )
+        self._same_number = _SameNumber(data["same_number"])
         self._part_order = [Slot(name) for name in data["corrects"]]
 
     def is_noise(self, words: Sequence[Word]) -> bool:
@@ -74,8 +78,10 @@ class Replies:
         bare = tuple(Word(without_courtesy(w.text), w.start, w.end, w.gap) for w in words)
         matches = self._book.find(bare)
         said = {match.label for match in matches}
+        if "no_other" in said:
+            said.discard("other_number")
         taken_back = [m for m in matches if m.label == "correction"]
-        same = "same_number" in said and "other_number" not in said
+        same = "other_number" not in said and self._same_number.said(bare, expecting)
         answer, evidence = self._answer(bare, matches, expecting)
         if expecting is Slot.SAME_NUMBER and "no_callback" in said:
             answer, evidence = Answer.REFUSED, "no_callback"
@@ -135,6 +141,36 @@ class Replies:
         """Tell whether nothing but yes and no was said: no value of any question."""
         bare = tuple(Word(without_courtesy(w.text), w.start, w.end, w.gap) for w in words)
         return _covered(bare, self._book.find(bare))
+
+
+class _SameNumber:
+    """Hears that the caller is to be called on the very number of this call."""
+
+    def __init__(self, table: dict[str, list[str]]) -> None:
+        rows = [("this", f"{this} {line}") for this in table["this"] for line in table["line"]]
+        rows += [("this", phrase) for phrase in table["phrase"]]
+        rows += [(name, p) for name in ("bare", "near", "unanswered") for p in table[name]]
+        self._book: PatternBook[str] = PatternBook(rows)
+        self._ends = tuple(table["ends"])
+
+    def said(self, words: Sequence[Word], expecting: Slot | None) -> bool:
+        """Tell whether it was said; unasked, only beside a wish to be called there."""
+        matches = self._book.find(words)
+        this = [m for m in matches if m.label == "this"]
+        if expecting in _NUMBER_ASKED:
+            return bool(this) or any(m.label == "bare" for m in matches)
+        if expecting in _CHECKING:
+            return bool(this)
+        near = [m for m in matches if m.label == "near"]
+        unanswered = any(m.label == "unanswered" for m in matches)
+        return not unanswered and any(
+            words[m.end - 1].text.endswith(self._ends) and any(_beside(m, n) for n in near)
+            for m in this
+        )
+
+
+def _beside(number: Match[str], wish: Match[str]) -> bool:
+    return -_NEAR <= wish.start - number.end <= _NEAR
 
 
 def _yes_or_no(

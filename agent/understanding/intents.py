@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from agent.tamil.words import Word
 from agent.understanding.patterns import Match, PatternBook
@@ -11,6 +13,17 @@ from agent.understanding.tables import read_toml
 
 _CRY_WORDS = 4
 """A cry for help has no more words than this."""
+_REACH = 10
+"""Words that stand this near one another tell of one event, in whatever order they were said."""
+_BEFORE, _AFTER = 8, 3
+"""A word of time this many words before or after a danger tells when it was."""
+_NOW_REACH = 3
+
+_INSULT_HEAD = 3
+"""So many first letters of an insult in Latin script must be there as they are written."""
+
+_Label = tuple[str, str]
+_Matches = dict[str, list[Match[_Label]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +34,68 @@ class Hazard:
     evidence: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """A stretch of words that speaks for a danger or a purpose."""
+
+    evidence: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """Everything the table knows that one utterance holds."""
+
+    by_label: Mapping[_Label, list[Match[_Label]]]
+    classes: _Matches
+    """Words of each class (``snake``, ``bit``); deeds only feared or supposed are left out."""
+
+    def said(self, name: str, kind: str) -> list[Match[_Label]]:
+        """Matches of one list of patterns."""
+        return self.by_label.get((name, kind), [])
+
+    def together(self, row: str) -> _Sign | None:
+        """Return where all classes of ``row`` were said near one another, in any order.
+
+        Args:
+            row: names of classes, and the reach in words where it is not the usual one.
+        """
+        names = row.split()
+        reach = int(names.pop()) if names[-1].isdigit() else _REACH
+        first, *others = (self.classes.get(name, []) for name in names)
+        for anchor in first:
+            # A word stands for one class only: the same தண்ணி is not both water and drink.
+            near = [[m for m in ms if _apart(m, anchor) <= reach] for ms in others]
+            if all(near):
+                chosen = [anchor, *(min(ms, key=lambda m: _apart(m, anchor)) for ms in near)]
+                return _Sign(row, min(m.start for m in chosen), max(m.end for m in chosen))
+        return None
+
+
+def _apart(one: Match[_Label], other: Match[_Label]) -> int:
+    """Words between two matches; very many when they overlap."""
+    if one.start < other.end and other.start < one.end:
+        return 1000
+    return max(one.start - other.end, other.start - one.end)
+
+
 class Emergencies:
     """Reads danger out of words. Shared by all calls."""
 
     def __init__(self) -> None:
         data = read_toml("emergency")
-        self._lasting = {h["name"] for h in data["hazard"] if h.get("lasting", False)}
-        rows = [
-            ((h["name"], kind), pattern)
-            for h in data["hazard"]
-            for kind in ("words", "alone", "unless", "not_unless")
-            for pattern in h.get(kind, ())
-        ]
-        rows += [(("", kind), p) for kind in ("words", "still") for p in data["past"][kind]]
-        self._book: PatternBook[tuple[str, str]] = PatternBook(rows)
+        self._hazards: list[Mapping[str, Any]] = data["hazard"]
+        self._deeds = frozenset(data["deeds"])
+        unreal = data["unreal"]
+        self._unreal_endings = tuple(unreal["endings"])
+        self._real_endings = tuple(unreal["but"])
+        rows = [((h["name"], kind), p) for h in self._hazards for kind, p in _patterns(h)]
+        for group in ("things", "deeds"):
+            rows += [(("class", name), p) for name, ps in data[group].items() for p in ps]
+        rows += [(("past", kind), p) for kind in data["past"] for p in data["past"][kind]]
+        rows += [(("unreal", "after"), p) for p in unreal["after"]]
+        self._book: PatternBook[_Label] = PatternBook(rows)
 
     def find(
         self, words: Sequence[Word], number_ends: Mapping[int, int], *, cry: bool = True
@@ -49,18 +110,67 @@ class Emergencies:
             number_ends: where numbers end, for "# நாளா" in the patterns.
             cry: whether a single word ("தீ!") may be a cry for help; not in a name or landmark.
         """
-        said: dict[tuple[str, str], str] = {}
-        for match in self._book.find(words, number_ends):
-            said.setdefault(match.label, match.source)
-        past = ("", "words") in said and ("", "still") not in said
-        kinds = {"words", "alone"} if cry and len(words) <= _CRY_WORDS else {"words"}
-        for (name, kind), evidence in said.items():
-            if kind not in kinds or not name:
-                continue
-            excused = (name, "unless") in said and (name, "not_unless") not in said
-            if not excused and (name in self._lasting or not past):
-                return Hazard(name, evidence)
+        scene = self._scene(words, number_ends)
+        short = cry and len(words) <= _CRY_WORDS
+        for hazard in self._hazards:
+            for sign in self._signs(hazard, scene, words, short=short):
+                if not _over(scene, sign, lasting=hazard.get("lasting", False)):
+                    return Hazard(hazard["name"], sign.evidence)
         return None
+
+    def _scene(self, words: Sequence[Word], number_ends: Mapping[int, int]) -> _Scene:
+        by_label: defaultdict[_Label, list[Match[_Label]]] = defaultdict(list)
+        for match in self._book.find(words, number_ends):
+            by_label[match.label].append(match)
+        supposed = {m.start for m in by_label["unreal", "after"]}
+        classes = {name: ms for (group, name), ms in by_label.items() if group == "class"}
+        for name in self._deeds & classes.keys():
+            classes[name] = [m for m in classes[name] if not self._unreal(m, words, supposed)]
+        return _Scene(by_label, classes)
+
+    def _signs(
+        self, hazard: Mapping[str, Any], scene: _Scene, words: Sequence[Word], *, short: bool
+    ) -> Iterator[_Sign]:
+        """Yield what speaks for a danger and is neither excused nor only supposed."""
+        name = hazard["name"]
+        if scene.said(name, "unless") and not scene.said(name, "not_unless"):
+            return
+        yield from (sign for row in hazard.get("near", ()) if (sign := scene.together(row)))
+        supposed = {m.start for m in scene.said("unreal", "after")}
+        kinds = ["words"]
+        kinds += ["alone"] if short else []
+        kinds += ["urgent"] if scene.classes.get("urgent") else []
+        for match in (m for kind in kinds for m in scene.said(name, kind)):
+            if hazard.get("threat", False) or not self._unreal(match, words, supposed):
+                yield _Sign(match.source, match.start, match.end)
+
+    def _unreal(
+        self, match: Match[_Label], words: Sequence[Word], supposed: Collection[int]
+    ) -> bool:
+        """Tell "if it bites", "may fall" and "as if it fell" from what has happened."""
+        last = words[match.end - 1].text
+        if match.end in supposed:
+            return True
+        return last.endswith(self._unreal_endings) and not last.endswith(self._real_endings)
+
+
+def _patterns(hazard: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for kind in ("words", "alone", "urgent", "unless", "not_unless"):
+        for pattern in hazard.get(kind, ()):
+            yield kind, pattern
+
+
+def _over(scene: _Scene, sign: _Sign, *, lasting: bool) -> bool:
+    """Tell whether the danger is past, or an old habit where it does not last."""
+    if scene.said("past", "done") and not lasting:
+        return True
+    around = range(sign.start - _BEFORE, sign.end + _AFTER)
+    told = [*scene.said("past", "words"), *([] if lasting else scene.said("past", "spans"))]
+    if not any(m.start in around for m in told):
+        return False
+    moment = range(sign.start - _NOW_REACH, sign.end + 1)
+    now = any(m.start in moment for m in scene.said("past", "still"))
+    return not now and not scene.classes.get("urgent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +178,10 @@ class Signals:
     """Which other purposes were heard, with the pattern that spoke for each."""
 
     found: Mapping[str, str]
+    firm: frozenset[str] = frozenset()
+    """Purposes told so clearly that a word of a trouble does not outweigh them."""
+    rude: frozenset[int] = frozenset()
+    """Indexes of the words that insult: no words of a complaint."""
 
     def has(self, name: str) -> bool:
         """Tell whether the purpose was heard."""
@@ -79,40 +193,90 @@ class Purposes:
 
     _NAMES = (
         "human", "status", "wrong_number", "info", "abuse", "confidential",
-        "who", "fact", "another",
+        "who", "fact", "another", "complains",
     )  # fmt: skip
 
     def __init__(self) -> None:
         data = read_toml("intents")
         self._courtesy = frozenset(data["human"]["courtesy"])
-        self._book: PatternBook[tuple[str, str]] = PatternBook(
+        self._near = [
+            (name, kind, row)
+            for name in self._NAMES
+            for kind in ("sure", "near")
+            for row in data[name].get(kind, ())
+        ]
+        rows = [
             ((name, kind), pattern)
             for name in self._NAMES
             for kind in ("words", "unless", "alone")
             for pattern in data[name].get(kind, ())
-        )
+        ]
+        rows += [(("class", name), p) for name, ps in data["class"].items() for p in ps]
+        self._book: PatternBook[_Label] = PatternBook(rows)
 
     def find(self, words: Sequence[Word], number_ends: Mapping[int, int]) -> Signals:
         """Return every purpose heard and not taken back by a word of its ``unless`` list."""
         matches = self._book.find(words, number_ends)
         excused = {m.label[0] for m in matches if m.label[1] == "unless"}
+        rude = frozenset() if "abuse" in excused else _rude(matches, words)
         found: dict[str, str] = {}
+        classes: _Matches = {}
         for match in matches:
             name, kind = match.label
-            if name not in excused and (kind == "words" or self._alone(words, match)):
+            if name == "class":
+                classes.setdefault(kind, []).append(match)
+            elif name not in excused and self._counts(match, words, rude):
                 found.setdefault(name, match.source)
-        return Signals(found)
+        together = self._together(_Scene({}, classes), excused)
+        found |= {name: row for name, _, row in together if name not in found}
+        firm = frozenset(name for name, kind, _ in together if kind == "sure")
+        return Signals(found, firm, rude)
 
-    def _alone(self, words: Sequence[Word], match: Match[tuple[str, str]]) -> bool:
+    def _together(self, scene: _Scene, excused: Collection[str]) -> list[tuple[str, str, str]]:
+        """Return the rows of classes that were said near one another, with their purpose."""
+        return [
+            (name, kind, row)
+            for name, kind, row in self._near
+            if name not in excused and scene.together(row)
+        ]
+
+    def _counts(self, match: Match[_Label], words: Sequence[Word], rude: Collection[int]) -> bool:
+        """Tell whether a pattern of a purpose says what it seems to say where it stands."""
+        name, kind = match.label
+        if name == "abuse":
+            return match.start in rude
+        if name == "complains" and match.start in rude:
+            return False
+        return kind == "words" or self._alone(words, match)
+
+    def _alone(self, words: Sequence[Word], match: Match[_Label]) -> bool:
         """Tell whether a bare word for a person is all that was said: "ஆள் சார்"."""
         rest = [w for i, w in enumerate(words) if i not in range(match.start, match.end)]
         return match.label[1] == "alone" and all(word.text in self._courtesy for word in rest)
 
     def without_insults(self, text: str, words: Sequence[Word]) -> str:
         """Return the text without the words that insult: they are neither stored nor echoed."""
-        matches = self._book.find(words)
-        rude = {i for m in matches if m.label == ("abuse", "words") for i in range(m.start, m.end)}
         kept = text
-        for at in sorted(rude, reverse=True):
+        for at in sorted(_rude(self._book.find(words), words), reverse=True):
             kept = kept[: words[at].start] + kept[words[at].end :]
         return " ".join(kept.split()).strip(" ,.!?")
+
+
+def _rude(matches: Sequence[Match[_Label]], words: Sequence[Word]) -> frozenset[int]:
+    return frozenset(
+        at
+        for m in matches
+        if m.label == ("abuse", "words") and _meant(m, words)
+        for at in range(m.start, m.end)
+    )
+
+
+def _meant(match: Match[_Label], words: Sequence[Word]) -> bool:
+    """Tell an insult from a harmless word whose sound key is the same.
+
+    *potta* (put) would be போடா and *poda*, *moodi* (lid) மூதி, and *stopped* would be *stupid*.
+    """
+    word = words[match.start]
+    if word.tamil or not match.source.isascii():
+        return word.tamil and not match.source.isascii()
+    return word.text.startswith(match.source.lstrip("=")[:_INSULT_HEAD])

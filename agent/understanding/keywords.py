@@ -27,6 +27,14 @@ _FADING = 0.5
 """Each further match of a category counts half: saying a word twice proves little."""
 _SURE = 8.0
 
+_STREET = frozenset(
+    {
+        *(Category.WATER, Category.SEWAGE, Category.ROAD, Category.STREETLIGHT, Category.POWER),
+        *(Category.GARBAGE, Category.DOGS, Category.MOSQUITO),
+    }
+)
+"""Troubles of a street, which people tell together; of others one is mostly the other's cause."""
+
 Label = tuple[Category, float]
 
 
@@ -108,9 +116,16 @@ class Keywords:
                 wanted.setdefault(scored.category, scored)
         if len(both) > 1:
             wanted |= {s.category: s for s in both if s.category not in wanted}
+        if best.category in _STREET:
+            wanted |= {s.category: s for s in _apart(ranked) if s.category not in wanted}
         wanted.pop(Category.OTHER, None) if len(wanted) > 1 else None
         ordered = sorted(wanted.values(), key=lambda s: s.at) if len(wanted) > 1 else [best]
         return tuple(ordered)
+
+
+def _apart(ranked: Sequence[Scored]) -> list[Scored]:
+    """Return the troubles of a street that were each named in full, without a word between them."""
+    return [s for s in ranked if s.category in _STREET and s.score >= _SECOND]
 
 
 def _clauses(words: Sequence[Word], frames: Iterable[Match[str]]) -> list[range]:

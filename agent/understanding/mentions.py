@@ -32,6 +32,8 @@ _CERTAIN = 0.95
 _LONGER = 0.03
 """What each further word of a name is worth when two readings compete."""
 _SOUND_STEMS = 4
+_SOUND_WORDS = 12
+"""How far into an answer slips are looked for: each word costs a search of the whole table."""
 _DENIED_OVER = 2
 """Words that may stand between a name and its "இல்ல"."""
 
@@ -209,7 +211,7 @@ class MentionFinder:
     ) -> list[Mention]:
         found: list[Mention] = []
         at = 0
-        while at < len(words):
+        while at < min(len(words), _SOUND_WORDS):
             mention = None if self.is_filler(words[at]) else self._sound_alike(words, keys, at)
             if mention is not None:
                 found.append(mention)

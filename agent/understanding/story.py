@@ -16,6 +16,14 @@ _SURE = 8.0
 _CONFIDENTIAL = frozenset({Category.CORRUPTION, Category.WOMENCHILD, Category.DISCRIMINATION})
 _NAMED = 5.0
 """From this score on a trouble was named, not only brushed."""
+_DECISIVE = 24.0
+"""From this score on it is a trouble however it is asked: "ரசீது உண்டான்னா சிரிக்கறான்"."""
+_OUTWEIGHED_FROM = {
+    Intent.STATUS: _SURE,
+    Intent.WRONG_NUMBER: _NAMED,
+    Intent.INFO: _DECISIVE,
+}
+"""Purposes in their order, and the score of a trouble that outweighs them unless they are firm."""
 _DENYING = frozenset({"இல்ல", "இல்லை", "இல்லீங்க", "இல்லைங்க", "இல்லங்க", "no", "illa"})
 _NO_COMPLAINT = frozenset({Intent.HUMAN, Intent.STATUS, Intent.ABUSE, Intent.WRONG_NUMBER})
 
@@ -52,7 +60,8 @@ class StoryReader:
         words = masked(heard.words, found.used if found is not None else ())
         hazard = self._emergencies.find(words, heard.number_ends, cry=heard.expecting not in DETAIL)
         signals = self._purposes.find(words, heard.number_ends)
-        categories = self._troubles(words, heard)
+        # "நாய்ங்களா" hurled at the office is no stray dog.
+        categories = self._troubles(masked(words, signals.rude), heard)
         if hazard is not None:
             return Story(hazard, signals, categories, Intent.EMERGENCY)
         placed = found is not None and bool(found.place.candidates)
@@ -85,6 +94,9 @@ class StoryReader:
         reasons = [
             decision("category", s.category, s.evidence, s.confidence) for s in story.categories
         ]
+        if story.intent is Intent.COMPLAINT and not categories:
+            # Told clearly, of a kind no table knows: staff will route it.
+            categories = (Category.OTHER,) if story.signals.has("complains") else ()
         if story.hazard is not None:
             categories = (Category.EMERGENCY,)
             reasons = [decision("emergency", story.hazard.name, story.hazard.evidence, 1.0)]
@@ -114,20 +126,28 @@ def _intent(
     heard: Heard, signals: Signals, categories: tuple[Scored, ...], *, placed: bool
 ) -> Intent | None:
     """Return the purpose, most binding first; None when the words only answer a question."""
-    sure = bool(categories) and categories[0].score >= _SURE
-    if signals.has("human") and not sure:
+    sure = _clearest(categories) >= _SURE
+    if signals.has("human") and not (sure and "human" not in signals.firm):
         return Intent.HUMAN
     if heard.expecting is Slot.REPEAT and (categories or signals.has("another")):
         return Intent.COMPLAINT
     if heard.expecting not in STORY and heard.expecting is not Slot.TICKET:
         insulted = signals.has("abuse") and not placed and heard.expecting not in CHECKING
         return Intent.ABUSE if insulted else None
-    if signals.has("status") and not sure:
-        return Intent.STATUS
-    if signals.has("wrong_number") and not categories:
-        return Intent.WRONG_NUMBER
-    if signals.has("info"):
-        return Intent.INFO
-    if categories:
+    return _told(signals, categories)
+
+
+def _told(signals: Signals, categories: tuple[Scored, ...]) -> Intent | None:
+    """Return why somebody phones who was asked what it is about."""
+    best = _clearest(categories)
+    for intent, outweighed in _OUTWEIGHED_FROM.items():
+        if signals.has(intent.value) and (intent.value in signals.firm or best < outweighed):
+            return intent
+    if categories or signals.has("complains"):
         return Intent.COMPLAINT
     return Intent.ABUSE if signals.has("abuse") else None
+
+
+def _clearest(categories: tuple[Scored, ...]) -> float:
+    """Return how clearly a trouble was named; OTHER ("எம்எல்ஏ", a festival) is none."""
+    return max((s.score for s in categories if s.category is not Category.OTHER), default=0.0)

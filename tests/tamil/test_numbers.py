@@ -69,6 +69,20 @@ def test_closed_numbers_stay_apart(said, expected):
         ("0 0 91", "0091"),
         ("டபுள் பத்து", "10"),
         ("டபுள்", ""),
+        ("எட்டுங்க ஒம்பதுதான் நாலுன்னு ஏழுதானுங்க", "8947"),
+        ("ஏளு ஒம்போது ரண்டு மூனு பூச்சியந்தான்", "79230"),
+        ("எளுவத்திமூனு ஐம்பத்தியெட்டு எரநூத்தியெழுவத்தி நாலு", "7358274"),
+        ("எண்ணூத்திப் பதினாறு", "816"),
+        ("எழுவத்தி சைபர் ஆறு", "7006"),
+        ("டூ நாட் ஃபோர்", "204"),
+        ("ஒம்பது முட்டை ஆறு", "906"),
+        ("nine o four", "904"),
+        ("ஓ நல்லது நாட் ஓகே", ""),
+        ("six hundred and sixty two", "662"),
+        ("thonnuthi ettu arubathaaru irubathi onbadhu", "986629"),
+        ("டபுள்நைன் ஃபைவ்ஃபோர் twentyfive", "995425"),
+        ("ஒரே ஒரு ஏழு", "7"),
+        ("தொண்ணூத்தெட்டாயிரத்தி நானூத்தி இருவத்தொண்ணு", "98421"),
     ],
 )
 def test_digits_are_written_down_in_turn(said, digits):
@@ -78,6 +92,27 @@ def test_digits_are_written_down_in_turn(said, digits):
 def test_figures_too_long_for_any_number_are_left_out():
     assert values("9" * 40) == []
     assert values("1" * 15) == [int("1" * 15)]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "இருப்பது",
+        "என்பது",
+        "இன்னொரு",
+        "அரசு",
+        "சிவன்",
+        "பைப்பு",
+        "போர்டு",
+        "நாட்",
+        "முட்டை",
+        "idhu",
+        "Ervadi",
+        "pardon",
+    ],
+)
+def test_words_that_only_sound_like_numbers_are_none(word):
+    assert not is_number_word(word.lower())
 
 
 def test_number_words_are_known_as_such():

@@ -87,9 +87,9 @@ class ModelServer:
             case Manner.HANGS:
                 await self.over.wait()
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
         question = json.loads(body["messages"][-1]["content"])
         with suppress(ConnectionError):  # the other side may be gone
+            await response.prepare(request)
             await self._stream(response, request, manner, self.text(manner, question))
         return response
 

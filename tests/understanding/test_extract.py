@@ -54,10 +54,10 @@ async def second(stack: AsyncExitStack) -> ModelServer:
 
 
 @pytest.fixture
-def build(stack: AsyncExitStack, tmp_path: Path) -> Build:
+def build(stack: AsyncExitStack, tmp_path: Path, rules: Rules) -> Build:
     """An extractor over servers; all call processes of a machine share `tmp_path`."""
 
-    def make(*servers: ModelServer, share: float = 0.0, rules: Rules | None = None) -> Extractor:
+    def make(*servers: ModelServer, share: float = 0.0) -> Extractor:
         names = ("primary", "second")[: len(servers)]
         chain = ModelChain(
             [
@@ -69,7 +69,7 @@ def build(stack: AsyncExitStack, tmp_path: Path) -> Build:
             PATIENCE,
             share,
         )
-        extractor = Extractor(rules or Rules.load(), chain)
+        extractor = Extractor(rules, chain)
         stack.push_async_callback(extractor.aclose)
         return extractor
 
@@ -132,7 +132,7 @@ async def test_whatever_a_model_does_the_rules_stand_and_the_deadline_holds(
     primary.behave(manner)
     loop = asyncio.get_running_loop()
     began = loop.time()
-    turn = await build(primary, rules=rules).understand(UNCLEAR, Slot.COMPLAINT)
+    turn = await build(primary).understand(UNCLEAR, Slot.COMPLAINT)
     waited = loop.time() - began
     assert turn == rules.understand(UNCLEAR, Slot.COMPLAINT)
     assert waited < 10  # it ended by itself; the table of benchmarks says how exactly
