@@ -36,7 +36,7 @@ FLAT_UNTIL = 0.4
 """Part of the run at the full learning rate; then it falls linearly."""
 LAST_RATE = 0.015
 """Learning rate at the end, as a part of the full one."""
-LONG_SHARE = 0.06
+LONG_SHARE = 0.12
 """Share of batches padded to one of LONG_FRAMES, so that long windows work too."""
 LONG_FRAMES = (1000, 1500, 1500, 3000, 3000, 3000)
 BUCKET_SHARE = 0.3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.tamil.endings import without_courtesy, without_euphonic
-from agent.tamil.numbers import is_number_word
+from agent.tamil.number_words import is_number_word
 from agent.tamil.sound import is_tamil
 from agent.tamil.words import Word
 from agent.understanding.tables import read_toml

@@ -18,7 +18,8 @@ from agent.understanding.hearing import CHECKING, DETAIL, PLACES, STORY, Heard, 
 from agent.understanding.keywords import Keywords
 from agent.understanding.landmarks import Landmarks
 from agent.understanding.names import Names
-from agent.understanding.phones import DigitReader, TicketCheck, as_phone, gather, nine_digits
+from agent.understanding.phone_digits import DigitReader
+from agent.understanding.phones import TicketCheck, as_phone, gather, nine_digits
 from agent.understanding.places import FoundPlace, PlaceResolver
 from agent.understanding.story import Story, StoryReader
 

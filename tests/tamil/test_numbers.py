@@ -1,6 +1,7 @@
 import pytest
 
-from agent.tamil.numbers import digits_in, find_numbers, is_number_word
+from agent.tamil.number_words import is_number_word
+from agent.tamil.numbers import digits_in, find_numbers
 
 
 def values(text):

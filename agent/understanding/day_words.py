@@ -1,0 +1,170 @@
+"""The words that tell a length of time: its unit in every case, and the marks around it.
+
+A unit carries its case in its ending (நாளா, நாளைக்கு, நாள்ல), and a mark is any word beside it that
+tells what the length is for: the trouble, a life, a share of the day, the time still to come.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import Any
+
+from agent.tamil.numbers import Number
+from agent.tamil.words import Word
+from agent.understanding.patterns import PatternBook
+
+
+class Form(Enum):
+    """How a unit stands in the sentence."""
+
+    LASTING = auto()
+    """நாளா, நாளாச்சு, வாரத்துலேர்ந்து."""
+    BARE = auto()
+    """நாள்."""
+    PER = auto()
+    """நாளைக்கு: "per day" or, with முன்னாடி, "days ago"."""
+    INSIDE = auto()
+    """நாள்ல: within."""
+    NOT_YET = auto()
+    """நாளாகும், நாளாகல."""
+
+
+_FORMS = {
+    "lasting": Form.LASTING,
+    "not_yet": Form.NOT_YET,
+    "per": Form.PER,
+    "inside": Form.INSIDE,
+    "bare": Form.BARE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A word for a length of time, in one of its cases."""
+
+    size: float
+    """Days of one."""
+    form: Form
+    end: int
+    """Index after its last word."""
+
+
+class Units:
+    """Knows the words for days, weeks, months ... in every case."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        rows = [(word, float(unit["days"])) for unit in data["unit"] for word in unit["words"]]
+        self._whole = {word[1:]: size for word, size in rows if word.startswith("=")}
+        self._stems = sorted(
+            ((word, size) for word, size in rows if not word.startswith("=")),
+            key=lambda row: -len(row[0]),
+        )
+        endings = data["ending"]
+        self._forms = [(re.compile(endings[name]), form) for name, form in _FORMS.items()]
+        self._courtesy = re.compile(endings["courtesy"] + "$")
+        self._end_words = {
+            word: _FORMS[name] for name, words in data["ending_word"].items() for word in words
+        }
+
+    def read(self, words: Sequence[Word], at: int) -> tuple[str, Unit] | None:
+        """Return what stands before the unit in its word, and the unit; None when it is none."""
+        text = words[at].text
+        follows = words[at + 1].text if at + 1 < len(words) else ""
+        if text in ("மணி", "mani") and follows:  # மணி நேரமா
+            read = self._parse(text + follows, at + 2)
+        else:
+            read = self._parse(text, at + 1)
+        return (read[0], self._with_end(words, read[1])) if read else None
+
+    def _with_end(self, words: Sequence[Word], unit: Unit) -> Unit:
+        """Add an ending that stands apart: "2 days la"."""
+        form = self._end_words.get(words[unit.end].text) if unit.end < len(words) else None
+        if form is None or unit.form is not Form.BARE:
+            return unit
+        return replace(unit, form=form, end=unit.end + 1)
+
+    def _parse(self, text: str, end: int) -> tuple[str, Unit] | None:
+        bare = self._courtesy.sub("", text)
+        for whole in (text, bare):
+            if whole in self._whole:
+                lasts = whole.endswith(("ா", "a", "u"))
+                form = Form.LASTING if lasts and len(whole) > 2 else Form.BARE
+                return "", Unit(self._whole[whole], form, end)
+        for stem, size in self._stems:
+            for before, tail in _around(text, stem):
+                form_found = self._form(tail)
+                if form_found is not None:
+                    return before, Unit(size, form_found, end)
+        return None
+
+    def _form(self, tail: str) -> Form | None:
+        for text in (tail, self._courtesy.sub("", tail)):
+            for pattern, form in self._forms:
+                if pattern.fullmatch(text):
+                    return form
+        return None
+
+
+def _around(text: str, stem: str) -> Iterable[tuple[str, str]]:
+    """Yield what stands before and after ``stem``; an ஆ grown into the word before is undone."""
+    at = text.find(stem)
+    if at >= 0:
+        yield text[:at], text[at + len(stem) :]
+    if stem.startswith("ஆ"):
+        at = text.find("ா" + stem[1:])
+        if at > 0:
+            yield text[:at], text[at + len(stem) :]
+
+
+class Said:
+    """An utterance with its numbers and marks, each found once."""
+
+    def __init__(
+        self, words: Sequence[Word], numbers: Sequence[Number], book: PatternBook[str]
+    ) -> None:
+        self.words = words
+        self.numbers = numbers
+        self.number_ending = {n.end: n for n in numbers}
+        self.number_starting = {n.start: n for n in numbers}
+        self.number_ends = {n.start: n.end for n in numbers}
+        self.matches = book.find(words, self.number_ends)
+        self.starts: dict[str, set[int]] = {}
+        self.ends: dict[str, set[int]] = {}
+        for match in self.matches:
+            self.starts.setdefault(match.label, set()).add(match.start)
+            self.ends.setdefault(match.label, set()).add(match.end)
+
+    def begins(self, kind: str, at: int, reach: int) -> bool:
+        """Tell whether a mark begins within ``reach`` words from ``at``."""
+        return any(start in self.starts.get(kind, ()) for start in range(at, at + reach))
+
+    def first(self, kind: str, reach: range) -> int | None:
+        """Return the index of the first mark in reach."""
+        return min((s for s in self.starts.get(kind, ()) if s in reach), default=None)
+
+    def sentence_end(self, at: int, reach: int) -> int:
+        """Return the index where the sentence with ``at`` ends, at most ``reach`` words on."""
+        stop = min(at + reach, len(self.words))
+        return next((i for i in range(at, stop) if self.words[i].gap == "."), stop)
+
+
+def mark_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return every word that marks a length of time, with the kind of its mark."""
+    lists = {
+        **data["mark"],
+        **{f"not_{name}": words for name, words in data["against"].items()},
+        "since": data["since"]["words"],
+        "since_before": data["since"]["before"],
+        "until": data["since"]["until"],
+        "time": data["since"]["times"],
+        "onset": data["onset"]["words"],
+        "still": data["onset"]["still"],
+        "example": data["onset"]["example"],
+        "too": data["onset"]["too"],
+        "taken_back": data["taken_back"]["words"],
+        "vague": data["vague"]["words"],
+    }
+    return [(kind, word) for kind, words in lists.items() for word in words]
