@@ -29,6 +29,8 @@ _BEFORE = 5
 """How many words before a day may tell it: "they took it, sir, the day before yesterday"."""
 _WHOLE_ANSWER = 4
 """An answer of so many words may be a bare number with fillers."""
+_DONE = ("ந்து", "த்து", "ச்சு", "ட்டு", "ங்கி", "ப்பி", "ண்ணி", "ஞ்சு", "dhu", "ndhu", "thu", "chu", "ttu")
+"""Ends of a verb that says what was done, before the time since then."""
 _SCHEME_DAYS = 100
 """"நூறு நாள்" alone is a work scheme."""
 
@@ -214,9 +216,20 @@ def _is_told(said: Said, one: Counted) -> bool:
         return False
     if one.end == len(said.words) and one.start <= _AFTER:
         return True
+    if _closes_a_clause(said, one):
+        return True
     stop = said.sentence_end(one.end, _TELLING)
     owed = one.unit > 1 and said.begins("owed", one.end, 1)
     return owed or said.begins("trouble", one.end, stop - one.end)
+
+
+def _closes_a_clause(said: Said, one: Counted) -> bool:
+    """Tell "மனு எழுதி ஒன்றரை மாசம், ...": so long since that was done."""
+    if not one.start or one.unit < 1:
+        return False
+    over = one.end == len(said.words) or bool(said.words[one.end].gap)
+    before = said.words[one.start]
+    return over and not before.gap and said.words[one.start - 1].text.endswith(_DONE)
 
 
 def _is_life(said: Said, one: Counted) -> bool:

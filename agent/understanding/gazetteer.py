@@ -39,6 +39,9 @@ _SPOKEN = (
     ("கல்லூரி", "காலேஜ்"),
     ("பேருந்து நிலையம்", "பஸ் ஸ்டாண்டு"),
     ("சாலை", "ரோடு"),
+    ("பட்டினம்", "பட்டணம்"),
+    ("பட்டினம்", "பட்ணம்"),
+    ("பட்டணம்", "பட்ணம்"),
 )
 """What signs say and what people say."""
 _CONFIDENCE = {"high": 1.0, "medium": 0.8}
@@ -188,6 +191,11 @@ class Gazetteer:
         alike = [h for h in likeness.values() if _bare_name(h.entry.name_ta) in named]
         return near + [replace(hit, likeness=best) for hit in alike if hit not in near]
 
+    def knows(self, key: str, entries: Iterable[Entry]) -> bool:
+        """Tell whether one of the places is called by this key."""
+        named = self._by_key.get(key, ())
+        return any(name.entry is entry for entry in entries for name in named)
+
     def sound_alikes(self, key: str, spoken: str) -> list[Hit]:
         """Return the one place that ``key`` is a slip of, or nothing when that is not clear."""
         if len(key) < _SOUND_FROM:
@@ -259,8 +267,8 @@ def _folded(latin: str) -> str:
 
 @cache
 def _bare_name(name_ta: str) -> str:
-    """Return a Tamil name without what spelling varies: இராமாபுரம் = ராமாபுரம்."""
-    bare = _PARENTHESIS.sub("", name_ta).replace(" ", "")
+    """Return a Tamil name without what varies: இராமாபுரம் = ராமாபுரம், குற்றாலம் = குத்தாலம்."""
+    bare = _PARENTHESIS.sub("", name_ta).replace(" ", "").replace("ற்ற", "த்த")
     return bare[1:] if bare.startswith(("இர", "உல")) else bare
 
 

@@ -202,7 +202,7 @@ class Purposes:
         self._near = [
             (name, kind, row)
             for name in self._NAMES
-            for kind in ("sure", "near")
+            for kind in ("certain", "sure", "near")
             for row in data[name].get(kind, ())
         ]
         rows = [
@@ -213,6 +213,7 @@ class Purposes:
         ]
         rows += [(("class", name), p) for name, ps in data["class"].items() for p in ps]
         self._book: PatternBook[_Label] = PatternBook(rows)
+        self._endings = {name: tuple(endings) for name, endings in data["endings"].items()}
 
     def find(self, words: Sequence[Word], number_ends: Mapping[int, int]) -> Signals:
         """Return every purpose heard and not taken back by a word of its ``unless`` list."""
@@ -220,7 +221,7 @@ class Purposes:
         excused = {m.label[0] for m in matches if m.label[1] == "unless"}
         rude = frozenset() if "abuse" in excused else _rude(matches, words)
         found: dict[str, str] = {}
-        classes: _Matches = {}
+        classes: _Matches = {name: self._ending(name, words) for name in self._endings}
         for match in matches:
             name, kind = match.label
             if name == "class":
@@ -229,15 +230,27 @@ class Purposes:
                 found.setdefault(name, match.source)
         together = self._together(_Scene({}, classes), excused)
         found |= {name: row for name, _, row in together if name not in found}
-        firm = frozenset(name for name, kind, _ in together if kind == "sure")
+        firm = frozenset(name for name, kind, _ in together if kind != "near")
         return Signals(found, firm, rude)
 
+    def _ending(self, name: str, words: Sequence[Word]) -> list[Match[_Label]]:
+        """Return the words of a class that is known by its ending: அனுப்பறேன்|னீங்க."""
+        endings = self._endings[name]
+        return [
+            Match(("class", name), word.text, at, at + 1)
+            for at, word in enumerate(words)
+            if word.text.endswith(endings)
+        ]
+
     def _together(self, scene: _Scene, excused: Collection[str]) -> list[tuple[str, str, str]]:
-        """Return the rows of classes that were said near one another, with their purpose."""
+        """Return the rows of classes that were said near one another, with their purpose.
+
+        A ``certain`` row is not excused: "book a cylinder, is this the agency" though none came.
+        """
         return [
             (name, kind, row)
             for name, kind, row in self._near
-            if name not in excused and scene.together(row)
+            if (kind == "certain" or name not in excused) and scene.together(row)
         ]
 
     def _counts(self, match: Match[_Label], words: Sequence[Word], rude: Collection[int]) -> bool:

@@ -32,6 +32,9 @@ class Hints:
         """
         self._going = tuple(data["going"])
         self._elsewhere = tuple(data["elsewhere"])
+        self._toward = frozenset(data["toward"])
+        self._offices = tuple(data["offices"])
+        self._from = tuple(data["from_endings"])
         self._contrast = frozenset(data["contrast"])
         self._own_before = frozenset(data["own_before"])
         self._own_after = frozenset(data["own_after"])
@@ -46,6 +49,7 @@ class Hints:
         if len(found) < 2:
             return found
         found = [self._by_neighbours(words, m) for m in found]
+        found = self._by_road(words, found)
         found = self._by_contrast(words, found)
         own = [m for m in found if m.role is Role.OWN]
         if not own:
@@ -64,6 +68,8 @@ class Hints:
         rest = (
             ahead.split(" ", 1)[1] if ahead.split(" ")[0] in _LOCATIVE and len(after) > 1 else ahead
         )
+        if ahead.startswith(self._offices):
+            return _beside(mention)
         if locative and rest.startswith(self._elsewhere):
             return _beside(mention)
         if ahead.split(" ")[0] in self._own_after:
@@ -72,6 +78,19 @@ class Hints:
         if any(word.text in self._own_before for word in before):
             return replace(mention, role=Role.OWN)
         return mention
+
+    def _by_road(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
+        """In "தஞ்சாவூர்லேர்ந்து மன்னார்குடி போற ரோடு" neither end is meant, only the way."""
+        result = list(found)
+        for at, mention in enumerate(found):
+            after = words[mention.end].text if mention.end < len(words) else ""
+            if after not in self._toward:
+                continue
+            result[at] = replace(mention, role=Role.ROAD)
+            before = found[at - 1] if at else None
+            if before is not None and words[before.end - 1].text.endswith(self._from):
+                result[at - 1] = replace(before, role=Role.ROAD)
+        return result
 
     def _by_contrast(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
         cuts = [at for at, word in enumerate(words) if word.text in self._contrast]

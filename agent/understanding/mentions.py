@@ -201,10 +201,11 @@ class MentionFinder:
         )
 
     def named(self, words: Sequence[Word], mention: Mention) -> set[str]:
-        """Return the keys the mention may have been found by."""
+        """Return the keys by which the mention's places are known."""
         spoken = words[mention.start : mention.end]
         before = [word.key for word in spoken[:-1]]
-        return {join_keys([*before, key]) for key, _ in _stem_keys(spoken[-1])}
+        keys = {join_keys([*before, key]) for key, _ in _stem_keys(spoken[-1])}
+        return {key for key in keys if self._gazetteer.knows(key, mention.entries)}
 
     def _sound_alikes(
         self, words: Sequence[Word], keys: Sequence[list[tuple[str, str]]]
@@ -254,11 +255,11 @@ def _denied_together(words: Sequence[Word], found: list[Mention]) -> list[Mentio
 
 
 def _stem_keys(word: Word) -> list[tuple[str, str]]:
-    """Return the sound keys of the word's possible stems, each with its letters."""
-    seen: dict[str, str] = {}
-    for stem in stems(word.text):
-        seen.setdefault(word.key if stem == word.text else sound_key(stem), stem)
-    return list(seen.items())
+    """Return the sound keys of the word's possible stems, each with its letters.
+
+    Stems of one sound stay apart: of ஈரோட்டு and ஈரோடு only one is spelled like the town.
+    """
+    return [(word.key if stem == word.text else sound_key(stem), stem) for stem in stems(word.text)]
 
 
 def _same_district(gazetteer: Gazetteer, one: Mention, other: Mention) -> bool:

@@ -140,8 +140,11 @@ def _intent(
 def _told(signals: Signals, categories: tuple[Scored, ...]) -> Intent | None:
     """Return why somebody phones who was asked what it is about."""
     best = _clearest(categories)
+    for intent in _OUTWEIGHED_FROM:
+        if intent.value in signals.firm:
+            return intent
     for intent, outweighed in _OUTWEIGHED_FROM.items():
-        if signals.has(intent.value) and (intent.value in signals.firm or best < outweighed):
+        if signals.has(intent.value) and best < outweighed:
             return intent
     if categories or signals.has("complains"):
         return Intent.COMPLAINT
