@@ -26,7 +26,7 @@ from training.tokenizer import build_tokenizer
 SILENCE = "_"
 POOL = 256
 """Utterances sorted by length together; longer pools waste less padding, mix less."""
-EMPTY_SHARE = 0.035
+EMPTY_SHARE = 0.06
 TIMESTAMP_SHARE = 0.05
 
 
@@ -43,6 +43,8 @@ class Stage:
     """Hardly any noise or band loss."""
     call_share: float = CALL_SHARE
     """Share of call turns."""
+    long_share: float = 0.0
+    """Share of utterances that are two or three sentences in one breath."""
 
 
 CURRICULUM = (
@@ -51,7 +53,7 @@ CURRICULUM = (
     Stage(until=8_192, max_chars=50, voices=len(FIRST_VOICES), light=False),
     Stage(until=14_336, max_chars=70, voices=0, light=False),
     Stage(until=50_176, max_chars=100, voices=0, light=False),
-    Stage(until=1 << 60, max_chars=100, voices=0, light=False, call_share=0.5),
+    Stage(until=1 << 60, max_chars=100, voices=0, light=False, call_share=0.5, long_share=0.1),
 )
 
 
@@ -126,7 +128,10 @@ class Maker:
             silence = np.full((features.shape[1] + 1) // 2, self._silence, np.int64)
             tokens = [*self._prompt, self._no_timestamps, self._end]
             return Utterance(features, tokens, silence, [], 4)
-        text = self.source.draw(rng, stage.max_chars, stage.call_share)
+        if rng.random() < stage.long_share:
+            text = self.source.draw_long(rng, stage.call_share)
+        else:
+            text = self.source.draw(rng, stage.max_chars, stage.call_share)
         voices = self._voices[: stage.voices] if stage.voices else self._voices
         if not stage.voices and rng.random() < 0.45:
             voices = self._voices[: len(FIRST_VOICES)]

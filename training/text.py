@@ -18,6 +18,8 @@ CALL_SHARE = 0.55
 """Share of call turns unless a stage of the curriculum says otherwise."""
 MAX_CHARS = 100
 """Longest training sentence, in characters."""
+LONG_CHARS = 170
+"""Longest training utterance of several sentences, in characters."""
 PUNCTUATION = ",.!?;:-…'\"()"
 
 
@@ -68,6 +70,19 @@ class TextSource:
             text = clean(self.calls.draw(rng) if call else self.open.draw(rng))
             if 1 < len(text) <= max_chars and self.allowed(text):
                 return text
+
+    def draw_long(self, rng: Random, call_share: float = CALL_SHARE) -> str:
+        """Return two or three sentences in one breath, at most `LONG_CHARS` characters.
+
+        A long clip is where a decoder loses its place and starts to repeat itself.
+        """
+        text = self.draw(rng, call_share=call_share)
+        for _ in range(rng.choice([1, 2])):
+            longer = f"{text}{rng.choice([' ', ', '])}{self.draw(rng, call_share=call_share)}"
+            if len(longer) > LONG_CHARS or not self.allowed(longer):
+                break
+            text = longer
+        return text
 
     def allowed(self, spoken: str) -> bool:
         """Tell whether training may use a sentence: not banned and no held-out word."""

@@ -43,6 +43,8 @@ BUCKET_SHARE = 0.3
 """Share of batches padded to the next of the contexts the ears decode in."""
 BUCKETS = (500, 750, 1000, 1500, 3000)
 """Frames of 10 ms: agent/speech/contexts.py has the same."""
+EMPTY_TOKENS = 5
+"""Tokens of a clip without speech: four of the prompt, one end."""
 TAIL = 40
 """Least number of zero frames after a clip that is padded to a bucket."""
 
@@ -170,8 +172,13 @@ class Trainer:
         frames = self._frames(features.shape[2])
         # A step of 3,000 frames costs four usual ones, hence the larger allowance.
         keep = max(2, (6_000 if frames > 1_000 else self.args.frames) // frames)
-        features, tokens = features[:keep], tokens[:keep]
-        phonemes, spans = phonemes[:keep], spans[:keep]
+        if frames > 1_000:
+            # Clips without speech first: a long empty window is where text appears from nothing.
+            order = torch.argsort((tokens >= 0).sum(1) > EMPTY_TOKENS, stable=True)[:keep]
+        else:
+            order = torch.arange(len(tokens))[:keep]
+        features, tokens = features[order], tokens[order]
+        phonemes, spans = phonemes[order], spans[order]
         extra = frames - features.shape[2]
         silence = self.phonemes.index(stream.SILENCE)
         features = F.pad(features.float(), (0, extra))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 import time
@@ -132,9 +133,16 @@ def score(files: tuple[Path, ...], llm: bool, as_object: bool, misses: bool, rev
         for line in score_report.misses(seen):
             click.echo(line)
     for path in filter(scoring.is_held, files if reveal else ()):
-        burnt = path.with_name(path.name.replace(f"{scoring.HELD}.", "_open_revealed."))
+        burnt = _free_name(path)
         path.rename(burnt)
         click.echo(f"{path.name} was seen and is {burnt.name} now; write another.", err=True)
+
+
+def _free_name(held: Path) -> Path:
+    """Return an open name for a held-out file that no other file has."""
+    ends = itertools.chain(["_open_revealed"], (f"_open_revealed_{n}" for n in itertools.count(2)))
+    names = (held.name.replace(f"{scoring.HELD}.", f"{end}.") for end in ends)
+    return next(held.with_name(name) for name in names if not held.with_name(name).exists())
 
 
 def as_json(turn: UnderstoodTurn, *, explain: bool = False) -> dict[str, Any]:

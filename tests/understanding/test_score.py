@@ -138,6 +138,18 @@ def test_of_a_held_out_file_only_counts_are_printed(tmp_path: Path) -> None:
     assert (tmp_path / "x_open_revealed.jsonl").exists()
 
 
+def test_a_revealed_file_does_not_replace_one_revealed_before(tmp_path: Path) -> None:
+    before = tmp_path / "x_open_revealed.jsonl"
+    before.write_text("an earlier set", encoding="utf-8")
+    (tmp_path / "x_held.jsonl").write_text(json.dumps(ROW, ensure_ascii=False), encoding="utf-8")
+    result = CliRunner().invoke(
+        main, ["understand", "score", "--reveal", str(tmp_path / "x_held.jsonl")]
+    )
+    assert result.exit_code == 0
+    assert before.read_text(encoding="utf-8") == "an earlier set"
+    assert (tmp_path / "x_open_revealed_2.jsonl").exists()
+
+
 def test_a_program_reads_the_counts(tmp_path: Path) -> None:
     path = tmp_path / "x_open.jsonl"
     path.write_text(json.dumps(ROW, ensure_ascii=False), encoding="utf-8")
@@ -148,13 +160,13 @@ def test_a_program_reads_the_counts(tmp_path: Path) -> None:
     assert len(told["turn_ms"]) == 1
 
 
-def test_the_sentences_of_the_project_are_many_different_and_a_third_is_held_out() -> None:
+def test_the_sentences_of_the_project_are_many_different_and_some_are_held_out() -> None:
     rows = {path: read_labelled(path) for path in SENTENCES.glob("*.jsonl")}
     everything = [row for some in rows.values() for row in some]
     held = sum(len(some) for path, some in rows.items() if path.stem.endswith("_held"))
     assert len(everything) >= 600
     assert len({row.text for row in everything}) == len(everything)
     assert len({row.id for row in everything}) == len(everything)
-    assert 0.3 < held / len(everything) < 0.37
+    assert held >= 300
     assert min(Counter(row.dialect for row in everything).values()) >= 70
     assert len({code for row in everything for code in row.categories}) == len(Category)
