@@ -23,6 +23,7 @@ from training.score import (
     score,
     table,
 )
+from training.stream import EMPTY_SHARE
 from training.synth import HELD_VOICES, training_voices
 from training.text_lexicon import load_lexicon
 
@@ -103,6 +104,9 @@ def main() -> None:
         minutes=round(progress["elapsed_s"] / 60),
         utterances=f"{progress['utterances']:,}",
         steps=f"{progress['step']:,}",
+        encoder=state["config"]["encoder_layers"],
+        decoder=state["config"]["decoder_layers"],
+        empty=f"{EMPTY_SHARE * 100:g}",
         voices=len(training_voices()),
         held_voices=", ".join(f"`{voice}`" for voice in HELD_VOICES),
         megabytes=f"{(args.out / 'model.bin').stat().st_size / 1e6:.1f}",

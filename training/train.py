@@ -262,7 +262,7 @@ class Trainer:
         model = self.args.out / "model"
         command = [sys.executable, "-m", "training.score", "--checkpoint", str(self.checkpoint)]
         command += ["--model", str(model), "--set", str(self.args.dev)]
-        command += ["--append", str(self.args.out / "dev.jsonl"), "--windows", "short"]
+        command += ["--append", str(self.args.out / "dev.jsonl"), "--contexts", "5"]
         with (self.args.out / "score.log").open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log)
 

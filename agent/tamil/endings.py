@@ -20,7 +20,18 @@ _SHORTEST = 2
 """A stem has at least this many characters."""
 _SONORANTS = "ரலளழனணமயடஸ"
 """What a word may end in; ட and ஸ in English loans (ஸ்டாண்டு, லஸுங்க)."""
-_LATIN_CASES = ("layum", "larndhu", "lendhu", "lerndhu", "irundhu", "le", "la", "il", "ku", "nga")
+_LATIN_CASES = {
+    **dict.fromkeys(
+        ("layum", "larndhu", "lendhu", "lerndhu", "irundhu", "lirundhu", "le", "la", "ula", "vula",
+         "yila", "il", "ilirundhu", "ku", "kku", "ukku", "nga", "unga", "ngo", "dhaan", "dhan",
+         "thaan", "kitta", "lanu", "nu", "langa", "lainga"), ""),
+    **dict.fromkeys(
+        ("athula", "aththula", "atthula", "athla", "athil", "aththil", "athuku", "athukku",
+         "aththukku", "athulerndhu", "athulendhu", "athulanga"), "am"),
+    **dict.fromkeys(("ottula", "otla", "ottil", "ottukku", "ottuku"), "odu"),
+    **dict.fromkeys(("aathula", "aaththula", "aatrula", "aatril", "aathukku"), "aaru"),
+}  # fmt: skip
+"""Endings in Latin letters, and what they are put in place of."""
 
 
 @cache
@@ -71,9 +82,9 @@ def _wellformed(stem: str, put: str) -> bool:
 
 def _latin_stems(word: str) -> tuple[str, ...]:
     found = {word: None}
-    for end in _LATIN_CASES:
+    for end, put in _LATIN_CASES.items():
         if word.endswith(end) and len(word) - len(end) >= _SHORTEST + 1:
-            found[word[: -len(end)]] = None
+            found[word[: -len(end)] + put] = None
     return tuple(found)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from agent.complaint import Answer, Slot
 from agent.tamil.endings import without_courtesy
+from agent.tamil.number_words import is_number_word
 from agent.tamil.words import Word
 from agent.understanding.patterns import Match, PatternBook
 from agent.understanding.tables import read_toml
@@ -32,6 +33,10 @@ _SHORT = 4
 _REPEAT_WORDS = 6
 _NEAR = 4
 """So many words may stand between "this number" and the wish to be called there."""
+_OWNER = 3
+"""So many words before "number" may say whose or of what it is."""
+_RANG = 10
+"""So many words after "this number" may say that nobody answers there."""
 _NUMBER_ASKED = frozenset({Slot.PHONE, Slot.SAME_NUMBER})
 _LISTS = (
     "yes", "no", "yes_after_all", "no_after_all", "unknown", "refused", "repeat", "correction",
@@ -61,12 +66,13 @@ class Replies:
         data = read_toml("answers")
         self._noise = frozenset(data["noise"])
         self._book: PatternBook[str] = PatternBook(
-            (name, pattern) for name in _LISTS for pattern in data[name]
+            [(name, pattern) for name in _LISTS for pattern in data[name]]
+            + [("no_other", line) for line in _refusals(data["another_refused"])]
         )
         self._parts: PatternBook[Slot] = PatternBook(
             (Slot(name), pattern) for name, words in data["corrects"].items() for pattern in words
         )
-        self._same_number = _SameNumber(data["same_number"])
+        self._same_number = _SameNumber(data["same_number"], data["digits"])
         self._part_order = [Slot(name) for name in data["corrects"]]
 
     def is_noise(self, words: Sequence[Word]) -> bool:
@@ -77,16 +83,19 @@ class Replies:
         """Read an utterance in the light of the open question."""
         bare = tuple(Word(without_courtesy(w.text), w.start, w.end, w.gap) for w in words)
         matches = self._book.find(bare)
+        matches = _without_refused(matches)
         said = {match.label for match in matches}
-        if "no_other" in said:
-            said.discard("other_number")
         taken_back = [m for m in matches if m.label == "correction"]
-        same = "other_number" not in said and self._same_number.said(bare, expecting)
+        no_call = [m for m in matches if m.label == "no_callback"]
+        same = "other_number" not in said and self._same_number.said(bare, expecting, no_call)
         answer, evidence = self._answer(bare, matches, expecting)
         if expecting is Slot.SAME_NUMBER and "no_callback" in said:
             answer, evidence = Answer.REFUSED, "no_callback"
-        if answer is None and expecting is Slot.SAME_NUMBER:
-            answer, evidence = _about_number(said, same=same)
+        unsettled = answer is None or (answer is Answer.NO and "no_other" in said)
+        if expecting is Slot.SAME_NUMBER and unsettled:
+            answer, evidence = _about_number(said, same=same) or (answer, evidence)
+        if expecting is Slot.PHONE and same:
+            answer, evidence = None, ""
         if expecting in _CHECKING:
             answer, evidence = _about_read_back(_first_of(matches), answer, evidence)
         doubtful = answer is Answer.NO or bool(taken_back) or expecting is Slot.CORRECTION
@@ -143,34 +152,89 @@ class Replies:
         return _covered(bare, self._book.find(bare))
 
 
+def _refusals(table: dict[str, list[str]]) -> Iterator[str]:
+    """Yield "another number, what for?", "what for, another number?" and "there is no other"."""
+    for number in table["another"]:
+        yield from (f"{why} {number}" for why in table["why"])
+        yield from (f"{number} {no}" for no in (*table["why"], *table["refused"]))
+        yield from (f"{number} .. {no}" for no in table["none"])
+
+
+def _without_refused(matches: Sequence[Match[str]]) -> list[Match[str]]:
+    """Leave out another number where it is refused or there is none."""
+    refused = [m for m in matches if m.label == "no_other"]
+    return [
+        m
+        for m in matches
+        if m.label != "other_number"
+        or not any(r.start < m.end and m.start < r.end for r in refused)
+    ]
+
+
 class _SameNumber:
     """Hears that the caller is to be called on the very number of this call."""
 
-    def __init__(self, table: dict[str, list[str]]) -> None:
+    def __init__(self, table: dict[str, list[str]], digits: dict[str, list[str]]) -> None:
         rows = [("this", f"{this} {line}") for this in table["this"] for line in table["line"]]
         rows += [("this", phrase) for phrase in table["phrase"]]
-        rows += [(name, p) for name in ("bare", "near", "unanswered") for p in table[name]]
+        rows += [("sure", f"{own} {this}") for own in table["own"] for this in table["is"]]
+        rows += [("sure", f"{this} {own}") for own in table["own"] for this in table["is_it"]]
+        rows += [(name, p) for name in ("called", "bare") for p in table[name]]
+        around = [(name, p) for name in ("near", "unanswered", "not_own") for p in table[name]]
+        around += [("not_own", p) for name in ("owned", "named") for p in digits[name]]
         self._book: PatternBook[str] = PatternBook(rows)
+        self._around: PatternBook[str] = PatternBook(around)
         self._ends = tuple(table["ends"])
 
-    def said(self, words: Sequence[Word], expecting: Slot | None) -> bool:
-        """Tell whether it was said; unasked, only beside a wish to be called there."""
-        matches = self._book.find(words)
-        this = [m for m in matches if m.label == "this"]
+    def said(self, words: Sequence[Word], expecting: Slot | None, no: Sequence[Match[str]]) -> bool:
+        """Tell whether it was said; unasked, only as a statement or beside a wish to be called.
+
+        Args:
+            words: the utterance, without courtesy.
+            expecting: the open question.
+            no: where it is said that nobody may call.
+        """
+        found = self._book.find(words)
+        this = [m for m in found if m.label != "bare"]
+        if not found or any(0 <= m.start - n.end <= _NEAR for m in no for n in this):
+            return False
         if expecting in _NUMBER_ASKED:
-            return bool(this) or any(m.label == "bare" for m in matches)
-        if expecting in _CHECKING:
+            return True
+        if expecting in _CHECKING or not this:
             return bool(this)
-        near = [m for m in matches if m.label == "near"]
-        unanswered = any(m.label == "unanswered" for m in matches)
-        return not unanswered and any(
-            words[m.end - 1].text.endswith(self._ends) and any(_beside(m, n) for n in near)
-            for m in this
-        )
+        around = self._around.find(words)
+        return any(self._is_own(words, m, around) for m in this)
+
+    def _is_own(
+        self, words: Sequence[Word], number: Match[str], around: Sequence[Match[str]]
+    ) -> bool:
+        if _of_another(words, number, around):
+            return False
+        if number.label == "called" or _is_stated(words, number):
+            return True
+        ends = words[number.end - 1].text.endswith(self._ends)
+        return ends and any(m.label == "near" and _beside(number, m) for m in around)
+
+
+def _is_stated(words: Sequence[Word], number: Match[str]) -> bool:
+    """Tell "என் நம்பர் இதேதான்", but not before the digits of another."""
+    follows = words[number.end].text if number.end < len(words) else ""
+    return number.label == "sure" and not is_number_word(follows)
+
+
+def _of_another(words: Sequence[Word], number: Match[str], matches: Sequence[Match[str]]) -> bool:
+    """Tell a number of something else, or one that the caller rang in vain."""
+    clause = max((at for at in range(number.start + 1) if words[at].gap), default=0)
+    owner = max(clause, number.start - _OWNER)
+    return any(
+        (m.label == "not_own" and owner <= m.start < number.end)
+        or (m.label == "unanswered" and 0 <= m.start - number.start <= _RANG)
+        for m in matches
+    )
 
 
 def _beside(number: Match[str], wish: Match[str]) -> bool:
-    return -_NEAR <= wish.start - number.end <= _NEAR
+    return number.start - _NEAR - 1 <= wish.start <= number.end + _NEAR
 
 
 def _yes_or_no(
@@ -221,12 +285,12 @@ def _about_read_back(
     return answer, evidence
 
 
-def _about_number(said: set[str], *, same: bool) -> tuple[Answer | None, str]:
+def _about_number(said: set[str], *, same: bool) -> tuple[Answer, str] | None:
     if "other_number" in said:
         return Answer.NO, "other_number"
-    if same or "call_me" in said:
+    if same or said & {"call_me", "no_other"}:
         return Answer.YES, "same_number"
-    return None, ""
+    return None
 
 
 def _covered(words: Sequence[Word], matches: Sequence[Match[str]]) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from agent.tamil.numbers import Number
 from agent.tamil.words import Word
-from agent.understanding.patterns import PatternBook
+from agent.understanding.patterns import Match, PatternBook
 
 
 class Form(Enum):
@@ -29,12 +29,15 @@ class Form(Enum):
     INSIDE = auto()
     """நாள்ல: within."""
     NOT_YET = auto()
-    """நாளாகும், நாளாகல."""
+    """நாளாகல: not reached."""
+    COMING = auto()
+    """நாளாகும்: still to come or, as an answer, an estimate."""
 
 
 _FORMS = {
     "lasting": Form.LASTING,
     "not_yet": Form.NOT_YET,
+    "coming": Form.COMING,
     "per": Form.PER,
     "inside": Form.INSIDE,
     "bare": Form.BARE,
@@ -62,9 +65,12 @@ class Units:
             ((word, size) for word, size in rows if not word.startswith("=")),
             key=lambda row: -len(row[0]),
         )
+        stems = {text for stem, _ in self._stems for text in _spelled(stem)}
+        self._any = re.compile("|".join(map(re.escape, sorted(stems, key=len, reverse=True))))
         endings = data["ending"]
         self._forms = [(re.compile(endings[name]), form) for name, form in _FORMS.items()]
         self._courtesy = re.compile(endings["courtesy"] + "$")
+        self._sandhi = re.compile(endings["sandhi"] + "$")
         self._end_words = {
             word: _FORMS[name] for name, words in data["ending_word"].items() for word in words
         }
@@ -88,11 +94,13 @@ class Units:
 
     def _parse(self, text: str, end: int) -> tuple[str, Unit] | None:
         bare = self._courtesy.sub("", text)
-        for whole in (text, bare):
+        for whole in (text, bare, self._sandhi.sub("", text)):
             if whole in self._whole:
                 lasts = whole.endswith(("ா", "a", "u"))
                 form = Form.LASTING if lasts and len(whole) > 2 else Form.BARE
                 return "", Unit(self._whole[whole], form, end)
+        if not self._any.search(text):
+            return None
         for stem, size in self._stems:
             for before, tail in _around(text, stem):
                 form_found = self._form(tail)
@@ -101,11 +109,16 @@ class Units:
         return None
 
     def _form(self, tail: str) -> Form | None:
-        for text in (tail, self._courtesy.sub("", tail)):
+        for text in (tail, self._courtesy.sub("", tail), self._sandhi.sub("", tail)):
             for pattern, form in self._forms:
                 if pattern.fullmatch(text):
                     return form
         return None
+
+
+def _spelled(stem: str) -> tuple[str, ...]:
+    """Return how a stem is spelled: alone, and with its ஆ grown into the word before."""
+    return (stem, "ா" + stem[1:]) if stem.startswith("ஆ") else (stem,)
 
 
 def _around(text: str, stem: str) -> Iterable[tuple[str, str]]:
@@ -130,10 +143,16 @@ class Said:
         self.number_ending = {n.end: n for n in numbers}
         self.number_starting = {n.start: n for n in numbers}
         self.number_ends = {n.start: n.end for n in numbers}
-        self.matches = book.find(words, self.number_ends)
+        self.matches: list[Match[str]] = []
         self.starts: dict[str, set[int]] = {}
         self.ends: dict[str, set[int]] = {}
-        for match in self.matches:
+        self.mark(book)
+
+    def mark(self, book: PatternBook[str]) -> None:
+        """Find the marks of one more book."""
+        found = book.find(self.words, self.number_ends)
+        self.matches.extend(found)
+        for match in found:
             self.starts.setdefault(match.label, set()).add(match.start)
             self.ends.setdefault(match.label, set()).add(match.end)
 
@@ -144,6 +163,11 @@ class Said:
     def first(self, kind: str, reach: range) -> int | None:
         """Return the index of the first mark in reach."""
         return min((s for s in self.starts.get(kind, ()) if s in reach), default=None)
+
+    def sentence_start(self, at: int, reach: int) -> int:
+        """Return the index where the sentence of ``at`` begins, at most ``reach`` words before."""
+        stop = max(at - reach, 0)
+        return next((i for i in range(at, stop, -1) if self.words[i].gap == "."), stop)
 
     def sentence_end(self, at: int, reach: int) -> int:
         """Return the index where the sentence with ``at`` ends, at most ``reach`` words on."""
@@ -160,11 +184,14 @@ def mark_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         "since_before": data["since"]["before"],
         "until": data["since"]["until"],
         "time": data["since"]["times"],
-        "onset": data["onset"]["words"],
-        "still": data["onset"]["still"],
-        "example": data["onset"]["example"],
         "too": data["onset"]["too"],
         "taken_back": data["taken_back"]["words"],
         "vague": data["vague"]["words"],
     }
     return [(kind, word) for kind, words in lists.items() for word in words]
+
+
+def told_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what is told of a day; needed only where one is named."""
+    kinds = {"onset": "words"} | {kind: kind for kind in ("event", "somebody", "still", "example")}
+    return [(kind, word) for kind, name in kinds.items() for word in data["onset"][name]]

@@ -7,13 +7,14 @@ and what is an answer but no number (ரொம்ப நாளா). A story is f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.tamil.numbers import Number
 from agent.tamil.words import Word
 from agent.understanding.day_counts import Counted, Counts, added
-from agent.understanding.day_words import Form, Said, Units, mark_rows
+from agent.understanding.day_words import Form, Said, Units, mark_rows, told_rows
 from agent.understanding.patterns import Match, PatternBook
 from agent.understanding.tables import read_toml
 
@@ -23,12 +24,16 @@ _AFTER = 2
 """How many words after the unit may show that it is a length of time."""
 _TELLING = 6
 """How many words after a bare length of time may tell what lasted so long."""
+_LIFE = 4
+"""How many words after its age an event of a life may be named."""
 _STORY = 14
 """How many words after a day may tell what began on it."""
 _BEFORE = 5
 """How many words before a day may tell it: "they took it, sir, the day before yesterday"."""
 _WHOLE_ANSWER = 4
 """An answer of so many words may be a bare number with fillers."""
+_LIFE_UNIT = 30
+"""The age of a marriage or a house is told in units of so many days or more."""
 _DONE = ("ந்து", "த்து", "ச்சு", "ட்டு", "ங்கி", "ப்பி", "ண்ணி", "ஞ்சு", "dhu", "ndhu", "thu", "chu", "ttu")
 """Ends of a verb that says what was done, before the time since then."""
 _SCHEME_DAYS = 100
@@ -59,10 +64,12 @@ class Days:
         self._of = tuple(data["onset"]["of"])
         self._too = tuple(data["onset"]["too"])
         self._fillers = frozenset(data["answer"]["fillers"])
+        self._judge = _Judge(data["ending"])
         self._points = PatternBook[tuple[int, str]](
             ((p["days"], p.get("how", "")), word) for p in data["point"] for word in p["words"]
         )
         self._book = PatternBook[str](mark_rows(data))
+        self._told = PatternBook[str](told_rows(data))
 
     def read(
         self, words: Sequence[Word], numbers: Sequence[Number], *, asked: bool, after: int = 0
@@ -87,7 +94,7 @@ class Days:
 
     def _counted(self, said: Said, *, asked: bool, after: int) -> Lasting | None:
         found = added(self._counts.find(said))
-        judge = _answers if asked else _lasts
+        judge = self._judge.answers if asked else self._judge.lasts
         kept = [each for each in found if each.days <= _LONGEST and judge(said, each, found)]
         meant = _meant(said, kept, after)
         return _lasting(meant) if meant else None
@@ -108,10 +115,13 @@ class Days:
     # -- days named from today ---------------------------------------------------------------
 
     def _point(self, said: Said, *, asked: bool) -> Lasting | None:
+        points = self._points.find(said.words, said.number_ends)
+        if points and not asked:
+            said.mark(self._told)
         unsure = [m for m in said.matches if m.label == "vague"]
         found: list[tuple[int, int]] = []
         # The longest match first: "முந்தா நேத்து" holds "நேத்து".
-        for match in sorted(self._points.find(said.words, said.number_ends), key=_longest_first):
+        for match in sorted(points, key=_longest_first):
             days, how = match.label
             hidden = any(v.start <= match.start < v.end for v in unsure)
             if hidden or any(start <= match.start < end for start, end in found):
@@ -136,15 +146,20 @@ class Days:
         """Tell whether the trouble began on that day: "நேத்து பேஞ்ச மழைக்கு இன்னும் வடியல"."""
         if said.words[match.end - 1].text.endswith(self._of):
             return False
-        reach = range(match.end, min(match.end + _STORY, len(said.words)))
-        told = [said.first(kind, reach) for kind in ("onset", "still")]
-        if match.label[0] == 0 and None in told:  # today is named for many other reasons
+        after = range(match.end, min(match.end + _STORY, len(said.words)))
+        onset, event, still = (said.first(kind, after) for kind in ("onset", "event", "still"))
+        begun = _earliest(onset, event, still)
+        # Today and an hour are named for many other reasons.
+        common = match.label[0] == 0 or match.label[1] == "hour"
+        if common and event is None and None in (onset, still):
             return False
-        onset = min((at for at in told if at is not None), default=None)
-        example = said.first("example", reach)
-        if example is not None and (onset is None or example <= onset):
+        if _comes_first(said.first("example", after), begun):
             return False
-        return onset is not None or said.begins("onset", match.start - _BEFORE, _BEFORE)
+        if event is None and still is None and _comes_first(said.first("somebody", after), begun):
+            return False
+        start = said.sentence_start(match.start, _BEFORE)
+        before = any(said.begins(kind, start, match.start - start) for kind in ("onset", "event"))
+        return begun is not None or before
 
     def _since_end(self, said: Said, match: Match[tuple[int, str]]) -> int:
         """Return the index after "நேத்து ராத்திரி பத்து மணிலேர்ந்து", or 0 when no "since" is said."""
@@ -169,38 +184,93 @@ def _lasting(one: Counted) -> Lasting:
     return Lasting(one.days, f"{one.count:g} x {one.unit:g}", one.start, one.end)
 
 
-def _answers(said: Said, one: Counted, _: Sequence[Counted]) -> bool:
-    """Tell whether a count answers "how long?": anything but what is still to come."""
-    if _is_coming(said, one) or said.begins("not_after", one.end, 1):
-        return one.form is Form.LASTING and not _is_coming(said, one)
-    if _is_marked(said, one) or one.form in (Form.LASTING, Form.BARE):
-        return not said.begins("not_never", one.end, 1) or one.form is Form.LASTING
-    return one.form is Form.PER and one.end == len(said.words)
+class _Judge:
+    """Tells which counted lengths of time say how long the trouble has lasted."""
+
+    def __init__(self, endings: Mapping[str, str]) -> None:
+        self._quoted = re.compile(endings["quoted"])
+        self._passed = re.compile(endings["passed"])
+
+    def answers(self, said: Said, one: Counted, _: Sequence[Counted]) -> bool:
+        """Tell whether a count answers "how long?": anything but what is still to come."""
+        if _is_short(said, one):
+            return False
+        if said.begins("not_after", one.end, 1):
+            return one.form is Form.LASTING
+        if _is_ahead(said, one):
+            return not self._is_promised(said, one)
+        if _is_marked(said, one) or one.form in (Form.LASTING, Form.BARE):
+            return not said.begins("not_never", one.end, 1) or one.form is Form.LASTING
+        return one.form is Form.PER and one.end == len(said.words)
+
+    def lasts(self, said: Said, one: Counted, found: Sequence[Counted]) -> bool:
+        """Tell whether a count in a story says how long the trouble has lasted."""
+        if _is_short(said, one) or (one.unit < 1 and _is_daily(said, one)):
+            return False
+        if _is_ahead(said, one):
+            return _closes_a_clause(said, one) and not self._is_promised(said, one)
+        if _is_life(said, one) or self._is_past_event(said, one) or _is_share(one, found):
+            return False
+        if self._is_history(said, one, found):
+            return False
+        if one.form is Form.LASTING:
+            return True
+        if said.begins("not_after", one.end, 2):
+            return False
+        marked = _is_marked(said, one)
+        if marked and said.begins("before_now", one.end, 2):
+            return not said.begins("not_told", one.end, _TELLING)
+        if marked or _is_owed(said, one):
+            return True
+        if said.begins("not_never", one.end, 2) or one.start in said.ends.get("not_before", ()):
+            return False
+        return one.form is Form.BARE and _is_told(said, one)
+
+    def _is_promised(self, said: Said, one: Counted) -> bool:
+        """Tell a time that others gave for the work: "சரி பண்ண பத்து நாள் ஆகும்னாங்க"."""
+        stop = said.sentence_end(one.end, _TELLING)
+        quoted = any(self._quoted.search(w.text) for w in said.words[one.end - 1 : one.end + 1])
+        told = said.begins("promised", one.end, stop - one.end)
+        return quoted or told or one.start in said.ends.get("not_work_before", ())
+
+    def _has_passed(self, said: Said, one: Counted) -> bool:
+        """Tell "பத்து வருசமாச்சு" (since something was done) from "பத்து வருசமா"."""
+        return any(self._passed.search(w.text) for w in said.words[one.end - 1 : one.end + 1])
+
+    def _is_past_event(self, said: Said, one: Counted) -> bool:
+        """Tell "எழுவத்தஞ்சு வருசமாச்சு சுதந்திரம் வாங்கி": a life's event named after its age."""
+        stop = said.sentence_end(one.end, _LIFE)
+        named = said.begins("not_life_done", one.end, stop - one.end)
+        return one.unit >= _LIFE_UNIT and named and self._has_passed(said, one)
+
+    def _is_history(self, said: Said, one: Counted, found: Sequence[Counted]) -> bool:
+        """Tell "பாகம் பிரிச்சு பத்து வருசம் ஆச்சு, ஆனா ரெண்டு வருசமா ...": only what came before."""
+        done = one.start and said.words[one.start - 1].text.endswith(_DONE)
+        later = (o for o in found if o.form is Form.LASTING and one.end <= o.start)
+        return (
+            bool(done)
+            and self._has_passed(said, one)
+            and any(
+                each.days < one.days and said.begins("contrast", one.end, each.start - one.end)
+                for each in later
+            )
+        )
 
 
-def _lasts(said: Said, one: Counted, found: Sequence[Counted]) -> bool:
-    """Tell whether a count in a story says how long the trouble has lasted."""
-    if _is_coming(said, one) or (one.unit < 1 and _is_daily(said, one)):
-        return False
-    if _is_life(said, one) or _is_share(one, found):
-        return False
-    if one.form is Form.LASTING:
-        return True
-    if said.begins("not_after", one.end, 2):
-        return False
-    marked = _is_marked(said, one)
-    if marked and said.begins("before_now", one.end, 2):
-        return not said.begins("not_told", one.end, _TELLING)
-    if marked:
-        return True
-    if said.begins("not_never", one.end, 2) or one.start in said.ends.get("not_before", ()):
-        return False
-    return one.form is Form.BARE and _is_told(said, one)
+def _is_short(said: Said, one: Counted) -> bool:
+    """Tell whether so much time has not passed yet: "ஒரு வாரம் ஆகல"."""
+    return one.form is Form.NOT_YET or said.begins("not_reached", one.end, 1)
 
 
-def _is_coming(said: Said, one: Counted) -> bool:
-    """Tell whether so much time has not passed yet: "ஆறு மாசம் ஆகும்", "ஒரு வாரம் ஆகல"."""
-    return one.form is Form.NOT_YET or said.begins("not_coming", one.end, 1)
+def _is_ahead(said: Said, one: Counted) -> bool:
+    """Tell a future: "ஆறு மாசம் ஆகும்"."""
+    return one.form is Form.COMING or said.begins("not_coming", one.end, 1)
+
+
+def _is_owed(said: Said, one: Counted) -> bool:
+    """Tell "மூணு மாசத்துக் கூலி": so many months of pay that did not come."""
+    owed = one.form is Form.BARE and one.unit > 1 and said.begins("owed", one.end, 2)
+    return owed and not said.begins("not_owed", one.end, _TELLING)
 
 
 def _is_marked(said: Said, one: Counted) -> bool:
@@ -219,15 +289,15 @@ def _is_told(said: Said, one: Counted) -> bool:
     if _closes_a_clause(said, one):
         return True
     stop = said.sentence_end(one.end, _TELLING)
-    owed = one.unit > 1 and said.begins("owed", one.end, 1)
-    return owed or said.begins("trouble", one.end, stop - one.end)
+    return said.begins("trouble", one.end, stop - one.end)
 
 
 def _closes_a_clause(said: Said, one: Counted) -> bool:
     """Tell "மனு எழுதி ஒன்றரை மாசம், ...": so long since that was done."""
     if not one.start or one.unit < 1:
         return False
-    over = one.end == len(said.words) or bool(said.words[one.end].gap)
+    end = one.end + said.begins("not_coming", one.end, 1)
+    over = end == len(said.words) or bool(said.words[end].gap)
     before = said.words[one.start]
     return over and not before.gap and said.words[one.start - 1].text.endswith(_DONE)
 
@@ -269,6 +339,14 @@ def _denied(words: Sequence[Word], one: Counted) -> bool:
 
 def _taken_back(said: Said, one: Counted, later: Sequence[Counted]) -> bool:
     return bool(later) and said.begins("taken_back", one.end, later[0].start - one.end)
+
+
+def _earliest(*places: int | None) -> int | None:
+    return min((at for at in places if at is not None), default=None)
+
+
+def _comes_first(one: int | None, other: int | None) -> bool:
+    return one is not None and (other is None or one <= other)
 
 
 def _longest_first(match: Match[tuple[int, str]]) -> tuple[int, int, int]:

@@ -10,18 +10,19 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from functools import cache
 
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import Levenshtein
 
 from agent.complaint import SeatCandidate
-from agent.tamil.sound import is_tamil, join_keys, sound_key
+from agent.tamil.sound import PULLI, is_tamil, join_keys, plain, sound_key
 from agent.tamil.words import split_texts
 from agent.understanding.tables import read_csv, read_toml
 
 _PARENTHESIS = re.compile(r"\s*\([^)]*\)")
+_DOUBLED = re.compile(r"(.)\1+")
 _CLOSE = 0.06
 """Two spellings of one sound this near to what was heard both stay candidates."""
 _OTHER_SCRIPT = 0.92
@@ -33,6 +34,22 @@ _FOLDS = (
     ("dh", "d"), ("ph", "p"), ("sh", "s"), ("ll", "l"), ("tt", "t"), ("nn", "n"), ("pp", "p"),
     ("kk", "k"), ("mm", "m"), ("rr", "r"), ("ch", "s"), ("w", "v"),
 )  # fmt: skip
+_VOICED = str.maketrans({"d": "t", "b": "p", "g": "k", "j": "s", "c": "s", "y": None, "h": None})
+"""Letters of one Tamil sign, and the glide nobody writes twice the same way."""
+_ROMAN = {
+    **dict.fromkeys("க", "k"), **dict.fromkeys("சஜஷஸ", "s"), **dict.fromkeys("டத", "t"),
+    **dict.fromkeys("ப", "p"), **dict.fromkeys("ஙஞணநன", "n"), **dict.fromkeys("ம", "m"),
+    **dict.fromkeys("ய", "y"), **dict.fromkeys("ரற", "r"), **dict.fromkeys("லளழ", "l"),
+    **dict.fromkeys("வ", "v"), **dict.fromkeys("ஹ", "h"),
+    **dict.fromkeys("அஆஐாை", "a"), **dict.fromkeys("இஈிீ", "i"), **dict.fromkeys("உஊுூ", "u"),
+    **dict.fromkeys("எஏெே", "e"), **dict.fromkeys("ஒஓொோ", "o"), **dict.fromkeys("ஔௌ", "au"),
+}  # fmt: skip
+"""Tamil letters as most people write them in Latin ones; e and i, o and u stay apart."""
+_VOWEL_SIGNS = "ாிீுூெேைொோௌ"
+_DIALECT = 0.92
+"""A Tamil spelling that is the same but for what dialects vary (ஒறையூர் = உறையூர்)."""
+_DIALECT_FROM = 7
+"""Letters of such a spelling, one more inside a name: வள்ளம் (boat) is not வல்லம்."""
 _SPOKEN = (
     ("மருத்துவமனை", "ஆஸ்பத்திரி"),
     ("மருத்துவமனை", "ஹாஸ்பிட்டல்"),
@@ -44,6 +61,8 @@ _SPOKEN = (
     ("பட்டணம்", "பட்ணம்"),
 )
 """What signs say and what people say."""
+_CAREFUL = ("ordinary", "personal", "generic", "dependent", "common")
+"""Lists of ``places.toml`` whose names need care."""
 _CONFIDENCE = {"high": 1.0, "medium": 0.8}
 _SEAT_CONFIDENCE = 0.95
 _SOUND_FROM = 5
@@ -53,6 +72,13 @@ _SOUND_LEAST = 0.82
 """Least mean of sound and spelling of a sound-alike."""
 _SOUND_MARGIN = 0.07
 """How far a sound-alike must be ahead of the next place to be believed."""
+_LONG_KEY = 9
+"""Keys from here on may differ in their vowels: Kallidaikuruchi is Kallidaikurichi."""
+_LONG_FRAME = 5
+"""Least consonants of such a name."""
+_VOWEL_SLIP = 0.84
+"""Least likeness of two keys of the same consonants."""
+_VOWELS = str.maketrans("", "", "aiuy")
 
 
 class Size(IntEnum):
@@ -71,6 +97,17 @@ class Size(IntEnum):
     DISTRICT = 7
     OUTSIDE = 8
     """Not in Tamil Nadu."""
+
+
+class Beyond(StrEnum):
+    """How far outside Tamil Nadu a place lies: the list of ``places.toml`` that holds it."""
+
+    NEIGHBOUR = "outside"
+    """Towns across the border: who speaks from there speaks of there."""
+    STATE = "outside_states"
+    CITY = "outside_cities"
+    """Where many work whose home is in Tamil Nadu."""
+    ABROAD = "outside_abroad"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +169,12 @@ class NameLists:
     generic: frozenset[str] = field(default_factory=frozenset)
     dependent: frozenset[str] = field(default_factory=frozenset)
     common: frozenset[str] = field(default_factory=frozenset)
+    parts: dict[str, frozenset[str]] = field(default_factory=dict)
+    """District -> those that were part of it not long ago."""
+
+    def formed(self, district: str) -> frozenset[str]:
+        """Return the districts that were made from this one."""
+        return self.parts.get(district, frozenset())
 
 
 class Gazetteer:
@@ -149,6 +192,10 @@ class Gazetteer:
             if key and name not in self._by_key[key]:
                 self._by_key[key].append(name)
         self._long_keys = [key for key in self._by_key if len(key) >= _SOUND_FROM]
+        self._by_frame: dict[str, list[str]] = defaultdict(list)
+        for key in self._by_key:
+            if len(key) >= _LONG_KEY - 1:
+                self._by_frame[_frame(key)].append(key)
 
     @classmethod
     def load(cls) -> Gazetteer:
@@ -159,12 +206,8 @@ class Gazetteer:
         ]
         names = [*_seat_names(), *_locality_names(), *_district_names(seats), *_outside_names()]
         data = read_toml("places")
-        lists = NameLists(
-            *(
-                frozenset(map(name_key, data[n]))
-                for n in ("ordinary", "personal", "generic", "dependent", "common")
-            )
-        )
+        keys = {name: frozenset(map(name_key, data[name])) for name in _CAREFUL}
+        lists = NameLists(**keys, parts=_parts(data["former"]))
         return cls(seats, names, lists)
 
     def look_up(self, key: str, spoken: str) -> list[Hit]:
@@ -190,6 +233,27 @@ class Gazetteer:
         named = {_bare_name(hit.entry.name_ta) for hit in near}
         alike = [h for h in likeness.values() if _bare_name(h.entry.name_ta) in named]
         return near + [replace(hit, likeness=best) for hit in alike if hit not in near]
+
+    def vowel_slips(self, key: str) -> list[Hit]:
+        """Return the one long name that differs from ``key`` in its vowels only."""
+        frame = _frame(key)
+        if len(key) < _LONG_KEY or len(frame) < _LONG_FRAME:
+            return []
+        ranked = sorted(
+            ((Levenshtein.normalized_similarity(key, k), k) for k in self._by_frame.get(frame, ())),
+            reverse=True,
+        )
+        near = [k for value, k in ranked if value >= _VOWEL_SLIP]
+        if not near or len({self._seats_of(k) for k in near}) != 1:
+            return []
+        entries = {id(n.entry): n.entry for n in self._by_key[near[0]]}
+        return [Hit(entry, ranked[0][0], sounds=True) for entry in entries.values()]
+
+    def _seats_of(self, key: str) -> frozenset[int]:
+        """Return the seats of a name, not counting the district that may be called so too."""
+        entries = [name.entry for name in self._by_key[key]]
+        smaller = [entry for entry in entries if entry.size is not Size.DISTRICT] or entries
+        return frozenset(number for entry in smaller for number, _ in entry.seats)
 
     def knows(self, key: str, entries: Iterable[Entry]) -> bool:
         """Tell whether one of the places is called by this key."""
@@ -250,12 +314,15 @@ def _likeness(spoken: str, name: _Name) -> float:
         # Latin spellings vary freely ("thandaiyarpettai"), ordinary English words do not agree at
         # all: "since" sounds like செஞ்சி.
         alike = fuzz.ratio(spoken, letters(name.entry.name_en)) / 100
-        return _OTHER_SCRIPT * (0.6 + 0.4 * alike)
+        voiced = fuzz.ratio(_voiced(spoken), _voiced(_romanised(written))) / 100
+        return _OTHER_SCRIPT * (0.6 + 0.4 * max(alike, voiced))
     elif not is_tamil(spoken):
         # Nobody was taught to spell them: Aamboor = Ambur, Koodaloor = Gudalur.
         folded = fuzz.ratio(_folded(spoken), _folded(written)) / 100
         return max(fuzz.ratio(spoken, written) / 100, _FREE_SPELLING * folded)
-    return fuzz.ratio(spoken, written) / 100
+    least = _DIALECT_FROM + (spoken[:1] == written[:1])
+    dialect = len(spoken) >= least and _plain(spoken) == _plain(written)
+    return max(fuzz.ratio(spoken, written) / 100, _DIALECT * dialect)
 
 
 @cache
@@ -263,6 +330,34 @@ def _folded(latin: str) -> str:
     for many, one in _FOLDS:
         latin = latin.replace(many, one)
     return latin
+
+
+@cache
+def _romanised(tamil: str) -> str:
+    """Return a Tamil name in plain Latin letters, long and short alike."""
+    parts: list[str] = []
+    for at, char in enumerate(tamil):
+        follows = tamil[at + 1 : at + 2]
+        bare = not "க" <= char <= "ஹ" or follows == PULLI or follows in tuple(_VOWEL_SIGNS)
+        parts.append(_ROMAN.get(char, "") + ("" if bare else "a"))
+    return "".join(parts)
+
+
+@cache
+def _plain(tamil: str) -> str:
+    return plain(tamil)
+
+
+@cache
+def _voiced(latin: str) -> str:
+    """Return the spelling without what Tamil script does not tell apart."""
+    flat = _folded(latin).translate(_VOICED).replace("ai", "a")
+    return _DOUBLED.sub(r"\1", flat)
+
+
+def _frame(key: str) -> str:
+    """Return the consonants of a sound key."""
+    return key.translate(_VOWELS)
 
 
 @cache
@@ -340,6 +435,13 @@ def _district_names(seats: list[Seat]) -> Iterator[tuple[str, Entry]]:
             yield spelling, entry
 
 
+def _parts(former: dict[str, list[str]]) -> dict[str, frozenset[str]]:
+    old = {name for names in former.values() for name in names}
+    return {name: frozenset(d for d, was in former.items() if name in was) for name in old}
+
+
 def _outside_names() -> Iterator[tuple[str, Entry]]:
-    for name in read_toml("places")["outside"]:
-        yield name, Entry(name, name, Size.OUTSIDE, (), "outside Tamil Nadu")
+    data = read_toml("places")
+    for kind in Beyond:
+        for name in data[kind.value]:
+            yield name, Entry(name, name, Size.OUTSIDE, (), kind.value)

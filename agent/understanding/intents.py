@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agent.tamil.words import Word
-from agent.understanding.patterns import Match, PatternBook
+from agent.understanding.patterns import GAP, Match, PatternBook
 from agent.understanding.tables import read_toml
 
 _CRY_WORDS = 4
 """A cry for help has no more words than this."""
 _REACH = 10
 """Words that stand this near one another tell of one event, in whatever order they were said."""
-_BEFORE, _AFTER = 8, 3
+_BEFORE, _AFTER = 8, 10
 """A word of time this many words before or after a danger tells when it was."""
 _NOW_REACH = 3
+_TOLD_OF = 2
+"""So many words may part a deed from the thing or animal it is told of: மாடு ரெண்டு விழுந்து."""
+_LATIN_KEY = 5
+"""Shorter sound keys say too little to read a Latin word by a Tamil pattern: sorry is no சூரி."""
+_STOP = re.compile("([கசடதபற])(?:்\\1)?")
+_LATIN_STOP = re.compile("ck|[kgqc]+h?|s+h?|[jxz]|[td]+h?|[pbf]+h?")
+_VOICED = frozenset({"g", "gh", "d", "dh", "b", "bh"})
 
 _INSULT_HEAD = 3
 """So many first letters of an insult in Latin script must be there as they are written."""
@@ -91,10 +99,14 @@ class Emergencies:
         self._unreal_endings = tuple(unreal["endings"])
         self._real_endings = tuple(unreal["but"])
         rows = [((h["name"], kind), p) for h in self._hazards for kind, p in _patterns(h)]
+        self._never = tuple(unreal["never"])
+        self._kinds: Mapping[str, list[str]] = data["kinds"]
         for group in ("things", "deeds"):
             rows += [(("class", name), p) for name, ps in data[group].items() for p in ps]
         rows += [(("past", kind), p) for kind in data["past"] for p in data["past"][kind]]
         rows += [(("unreal", "after"), p) for p in unreal["after"]]
+        self._of_things = data["things_deed"]
+        rows += [(("of thing", deed), p) for deed, ps in self._of_things.items() for p in ps]
         self._book: PatternBook[_Label] = PatternBook(rows)
 
     def find(
@@ -114,18 +126,29 @@ class Emergencies:
         short = cry and len(words) <= _CRY_WORDS
         for hazard in self._hazards:
             for sign in self._signs(hazard, scene, words, short=short):
-                if not _over(scene, sign, lasting=hazard.get("lasting", False)):
+                if not _over(scene, sign, hazard):
                     return Hazard(hazard["name"], sign.evidence)
         return None
 
     def _scene(self, words: Sequence[Word], number_ends: Mapping[int, int]) -> _Scene:
         by_label: defaultdict[_Label, list[Match[_Label]]] = defaultdict(list)
         for match in self._book.find(words, number_ends):
-            by_label[match.label].append(match)
+            if _credible(match, words):
+                by_label[match.label].append(match)
         supposed = {m.start for m in by_label["unreal", "after"]}
         classes = {name: ms for (group, name), ms in by_label.items() if group == "class"}
         for name in self._deeds & classes.keys():
-            classes[name] = [m for m in classes[name] if not self._unreal(m, words, supposed)]
+            things = by_label.get(("of thing", name), ())
+            people = [m.start for m in classes.get("who", ())]
+            classes[name] = [
+                m
+                for m in classes[name]
+                if not self._unreal(m, words, supposed) and not _told_of(m, things, people)
+            ]
+        for kind, names in self._kinds.items():
+            classes[kind] = [m for name in names for m in classes.get(name, ())]
+        called = classes.get("urgent", [])
+        classes["urgent"] = [m for m in called if not words[m.end - 1].text.endswith(self._never)]
         return _Scene(by_label, classes)
 
     def _signs(
@@ -140,7 +163,10 @@ class Emergencies:
         kinds = ["words"]
         kinds += ["alone"] if short else []
         kinds += ["urgent"] if scene.classes.get("urgent") else []
+        animals = scene.said("of thing", "hurt") if short else []
         for match in (m for kind in kinds for m in scene.said(name, kind)):
+            if _told_of(match, animals, ()):
+                continue
             if hazard.get("threat", False) or not self._unreal(match, words, supposed):
                 yield _Sign(match.source, match.start, match.end)
 
@@ -160,17 +186,60 @@ def _patterns(hazard: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield kind, pattern
 
 
-def _over(scene: _Scene, sign: _Sign, *, lasting: bool) -> bool:
+def _told_of(
+    deed: Match[_Label], things: Collection[Match[_Label]], people: Collection[int]
+) -> bool:
+    """Tell whether a deed was told of the thing or animal named just before it, not of a person."""
+    return any(
+        0 <= deed.start - thing.end <= _TOLD_OF
+        and not any(thing.end <= at < deed.start for at in people)
+        for thing in things
+    )
+
+
+def _credible(match: Match[_Label], words: Sequence[Word]) -> bool:
+    """Tell whether the words can be those of a Tamil pattern, which matched them by sound.
+
+    Sound keys hold neither length nor voice: *kooda vara* would be குத்த வரா, *sorry* சூரி,
+    விடுறாங்க (they let) வெட்டுறாங்க (they cut).
+    """
+    said = [w for w in words[match.start : match.end] if w.text]
+    if match.source.isascii():
+        return True
+    if not said[0].tamil and sum(len(w.key) for w in said) < _LATIN_KEY:
+        return match.source[0] == "="
+    parts = [p for p in match.source.split() if p != GAP]
+    return len(parts) != len(said) or all(map(_same_voice, parts, said))
+
+
+def _same_voice(part: str, word: Word) -> bool:
+    """Tell whether the first hard pair of ``part`` (வெட்டு) is hard in ``word`` too (விடு)."""
+    pairs = [len(found[0]) > 1 for found in _STOP.finditer(part)]
+    if True not in pairs:
+        return True
+    first = pairs.index(True)
+    if word.tamil:
+        heard = [len(found[0]) > 1 for found in _STOP.finditer(word.text)]
+        return first >= len(heard) or heard[first]
+    written = _LATIN_STOP.findall(word.text)
+    return first >= len(written) or written[first] not in _VOICED
+
+
+def _over(scene: _Scene, sign: _Sign, hazard: Mapping[str, Any]) -> bool:
     """Tell whether the danger is past, or an old habit where it does not last."""
+    lasting = hazard.get("lasting", False)
     if scene.said("past", "done") and not lasting:
         return True
     around = range(sign.start - _BEFORE, sign.end + _AFTER)
     told = [*scene.said("past", "words"), *([] if lasting else scene.said("past", "spans"))]
+    urgent = bool(scene.classes.get("urgent"))
+    if not lasting and not hazard.get("threat", False) and scene.said("past", "calm"):
+        return not urgent
     if not any(m.start in around for m in told):
         return False
     moment = range(sign.start - _NOW_REACH, sign.end + 1)
     now = any(m.start in moment for m in scene.said("past", "still"))
-    return not now and not scene.classes.get("urgent")
+    return not now and not urgent
 
 
 @dataclass(frozen=True, slots=True)

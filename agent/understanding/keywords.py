@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -21,11 +21,15 @@ _WEIGHTS = {
     "against": -6.0,
 }
 _CSV_WEIGHT = 2.0
+_NAMED = 3.0
+"""From this score on a trouble was told beside a landmark."""
 _SECOND = 5.0
 """A second complaint in the same turn must at least name its trouble (weight "strong")."""
 _FADING = 0.5
 """Each further match of a category counts half: saying a word twice proves little."""
 _SURE = 8.0
+_AGREED = 0.8
+_DISPUTED = 0.6
 
 _STREET = frozenset(
     {
@@ -49,11 +53,20 @@ class Scored:
     """The heaviest pattern found."""
     at: int
     """Index of the word where it begins."""
+    agreed: bool | None = None
+    """Whether the classifier says the same; None when it was not asked."""
 
     @property
     def confidence(self) -> float:
-        """0..1."""
-        return min(1.0, self.score / _SURE)
+        """0..1; below 0.75 it is worth asking a language model."""
+        clear = min(1.0, self.score / _SURE)
+        if self.agreed is None:
+            return clear
+        return max(clear, _AGREED) if self.agreed else min(clear, _DISPUTED)
+
+
+Judge = Callable[[Sequence[Scored], Sequence[Word]], list[Scored]]
+"""Puts the likeliest trouble first; the words are those that may speak of one."""
 
 
 @cache
@@ -79,31 +92,47 @@ class Keywords:
     def load(cls) -> Keywords:
         """Build the index from ``stems_*.toml`` and the keywords of ``categories.csv``."""
         data = read_toml("intents")
-        frames = PatternBook((kind, p) for kind in ("more", "where") for p in data[kind]["words"])
-        return cls(PatternBook(_rows()), frames)
+        rows = [(kind, p) for kind in ("more", "where") for p in data[kind]["words"]]
+        for kind in ("landmarks", "positions"):
+            rows += [(kind, pattern) for pattern in data["where"][kind]]
+        return cls(PatternBook(_rows()), PatternBook(rows))
 
     def categories(
-        self, words: Sequence[Word], number_ends: Mapping[int, int]
+        self,
+        words: Sequence[Word],
+        number_ends: Mapping[int, int],
+        judge: Judge | None = None,
     ) -> tuple[Scored, ...]:
         """Return the complaint's category first, then others told beside it.
 
         A second one counts only when the caller sets it apart ("அப்பறம் கொசுவும் ஜாஸ்தி") or
         joins two with -உம் ("தண்ணியும் வரல, ரோடும் சரியில்ல").
+
+        Args:
+            words: the utterance.
+            number_ends: first word of each number -> index after its last.
+            judge: puts the likeliest of all troubles found first.
         """
-        return self._told(words, number_ends)
+        return self._told(words, number_ends, judge or _as_ranked)
 
     def adds_more(self, words: Sequence[Word]) -> bool:
         """Tell whether something is set beside what was said ("அப்புறம்", "ரோடும்")."""
         more = any(m.label == "more" for m in self._frames.find(words))
         return more or any(word.text.endswith("ும்") for word in words)
 
-    def _told(self, words: Sequence[Word], number_ends: Mapping[int, int]) -> tuple[Scored, ...]:
+    def _told(
+        self, words: Sequence[Word], number_ends: Mapping[int, int], judge: Judge
+    ) -> tuple[Scored, ...]:
         frames = self._frames.find(words)
         words = masked(
             words, {i for m in frames if m.label == "where" for i in range(m.start, m.end)}
         )
-        matches = self._book.find(words, number_ends)
-        ranked = _rank(matches)
+        bare = masked(words, _landmarks(frames))
+        matches = self._book.find(bare, number_ends)
+        if bare != words and _clearest(matches) < _NAMED:
+            bare, matches = words, self._book.find(words, number_ends)
+        words = bare
+        ranked = judge(_rank(matches), words)
         if not ranked:
             return ()
         best = ranked[0]
@@ -121,6 +150,10 @@ class Keywords:
         wanted.pop(Category.OTHER, None) if len(wanted) > 1 else None
         ordered = sorted(wanted.values(), key=lambda s: s.at) if len(wanted) > 1 else [best]
         return tuple(ordered)
+
+
+def _as_ranked(ranked: Sequence[Scored], _: Sequence[Word]) -> list[Scored]:
+    return list(ranked)
 
 
 def _apart(ranked: Sequence[Scored]) -> list[Scored]:
@@ -147,6 +180,17 @@ def _rows() -> Iterator[tuple[Label, str]]:
         for column in ("keywords_ta", "keywords_en"):
             for pattern in filter(None, row[column].split("|")):
                 yield (category, _CSV_WEIGHT), pattern
+
+
+def _landmarks(frames: Iterable[Match[str]]) -> set[int]:
+    """Return the words of landmarks, not their positions: "தெருவுல" may be said of the trouble."""
+    positions = {m.start for m in frames if m.label == "positions"}
+    marks = (m for m in frames if m.label == "landmarks" and m.end in positions)
+    return {at for m in marks for at in range(m.start, m.end)}
+
+
+def _clearest(matches: Iterable[Match[Label]]) -> float:
+    return max((scored.score for scored in _rank(matches)), default=0.0)
 
 
 def _inside(matches: Iterable[Match[Label]], clause: range) -> list[Match[Label]]:

@@ -8,16 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from agent.tamil.words import Word
 from agent.understanding.gazetteer import Size
 from agent.understanding.mention_roles import Mention, Role
 
-_DATIVE = ("க்கு", "க்குப்", "க்கே", "க்குத்", "kku", "ku")
+_DATIVE = ("க்கு", "க்குப்", "க்கே", "க்குத்", "க்குச்", "க்குக்", "kku", "ku")
 _LOCATIVE = ("ல", "ல்", "லேயே", "லயே", "la", "le", "il")
 _LOOK_AHEAD = 2
+_LOOK_FAR = 5
+"""Words of the same clause in which the verb of a place may stand."""
 _LOOK_BACK = 3
+_QUOTED = 2
+"""Words after a quoted name in which its "don't" may stand."""
+_WORK = ("வேல", "velai", "vela")
+_WORKING = ("பாக்க", "பாத்த", "பார்க்க", "பார்த்த", "செய்", "செஞ்ச", "பண்", "paak", "paakk", "seiy", "sey")
+_STUDY = ("படிக்க", "படிச்ச", "படிப்ப", "padik", "padich", "padikk")
 _NAMED = frozenset({Role.PLACE, Role.OWN, Role.POINTER})
 
 
@@ -31,10 +39,25 @@ class Hints:
             data: ``places.toml``.
         """
         self._going = tuple(data["going"])
+        self._sending = tuple(data["sending"])
+        self._seek_there = tuple(data["seek_there"])
+        self._hospital = tuple(data["hospital"])
+        self._hospital_trouble = tuple(data["hospital_trouble"])
+        self._admitted = tuple(data["admitted"])
         self._elsewhere = tuple(data["elsewhere"])
         self._toward = frozenset(data["toward"])
         self._offices = tuple(data["offices"])
         self._from = tuple(data["from_endings"])
+        self._start = tuple(data["start"])
+        self._junction = tuple(data["junction"])
+        self._direction = tuple(data["direction"])
+        self._quote_endings = tuple(data["quote_endings"])
+        self._quote = frozenset(data["quote"])
+        self._forbidding = tuple(data["forbidding"])
+        self._people = tuple(data["people"])
+        self._first_person = frozenset(data["first_person"])
+        self._speaking = tuple(data["speaking"])
+        self._others_living = tuple(data["others_living"])
         self._contrast = frozenset(data["contrast"])
         self._own_before = frozenset(data["own_before"])
         self._own_after = frozenset(data["own_after"])
@@ -45,32 +68,40 @@ class Hints:
         return word.text in self._over
 
     def apply(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
-        """Return the mentions with BESIDE and OWN said where the words say so."""
+        """Return the mentions with BESIDE, OWN, ROAD and DENIED said where the words say so."""
+        found = [self._by_quotation(words, m) for m in found]
         if len(found) < 2:
-            return found
+            return [_beside(m) if self._is_sent(words, m) else m for m in found]
         found = [self._by_neighbours(words, m) for m in found]
+        found = self._by_hospital(words, found)
         found = self._by_road(words, found)
+        found = self._by_way(words, found)
         found = self._by_contrast(words, found)
         own = [m for m in found if m.role is Role.OWN]
         if not own:
             return found
         return [_beside(m) if m not in own and m.size >= Size.CITY else m for m in found]
 
+    def _by_quotation(self, words: Sequence[Word], mention: Mention) -> Mention:
+        """In "மெட்ராஸ் சைதாப்பேட்டன்னு போட்றாதீங்க" the name is what must not be written."""
+        after = [word.text for word in words[mention.end : mention.end + _QUOTED + 1]]
+        quoted = words[mention.end - 1].text.endswith(self._quote_endings)
+        if not quoted and after and after[0] in self._quote:
+            quoted, after = True, after[1:]
+        if quoted and any(text.endswith(self._forbidding) for text in after[:_QUOTED]):
+            return replace(mention, role=Role.DENIED)
+        return mention
+
     def _by_neighbours(self, words: Sequence[Word], mention: Mention) -> Mention:
         if mention.role not in (Role.PLACE, Role.DISTRICT):
             return mention
         after = words[mention.end : mention.end + _LOOK_AHEAD]
         ahead = " ".join(word.text for word in after)
-        last = words[mention.end - 1].text
-        if last.endswith(_DATIVE) and any(w.text.startswith(self._going) for w in after):
-            return _beside(mention)
-        locative = last.endswith(_LOCATIVE) or ahead.split(" ")[0] in _LOCATIVE
-        rest = (
-            ahead.split(" ", 1)[1] if ahead.split(" ")[0] in _LOCATIVE and len(after) > 1 else ahead
-        )
         if ahead.startswith(self._offices):
             return _beside(mention)
-        if locative and rest.startswith(self._elsewhere):
+        if self._is_origin(words, mention) or self._is_destination(words, mention):
+            return _beside(mention)
+        if self._is_elsewhere(words, mention):
             return _beside(mention)
         if ahead.split(" ")[0] in self._own_after:
             return replace(mention, role=Role.OWN)
@@ -78,6 +109,75 @@ class Hints:
         if any(word.text in self._own_before for word in before):
             return replace(mention, role=Role.OWN)
         return mention
+
+    def _is_origin(self, words: Sequence[Word], mention: Mention) -> bool:
+        """Tell "நாகப்பட்டினத்துக்காரர்" (somebody from there) from "நாங்க தேனிக்காரங்க"."""
+        if not words[mention.end - 1].text.endswith(self._people):
+            return False
+        before = words[max(0, mention.start - 1) : mention.start]
+        return not any(word.text in self._first_person for word in before)
+
+    def _is_destination(self, words: Sequence[Word], mention: Mention) -> bool:
+        """Tell whether somebody goes or is sent there."""
+        clause = _clause(words, mention.end)
+        texts = [word.text for word in clause]
+        if words[mention.end - 1].text.endswith(_DATIVE) or texts[:1] in (["ku"], ["kku"]):
+            return any(text.startswith(self._going) for text in texts[:_LOOK_AHEAD]) or (
+                _says(texts, self._sending)
+            )
+        if _says(texts[:2], self._sending) and texts[0].startswith(self._sending):
+            return True
+        hospital = any(text.startswith(self._hospital) for text in texts[:2])
+        dative = any(text.endswith(_DATIVE) for text in texts[:2])
+        return hospital and dative and _says(texts, self._sending)
+
+    def _is_sent(self, words: Sequence[Word], mention: Mention) -> bool:
+        """Tell whether somebody is sent there, said of the only place named."""
+        plain = mention.role is Role.PLACE and words[mention.end - 1].text.endswith(_DATIVE)
+        return plain and _says([w.text for w in _clause(words, mention.end)], self._sending)
+
+    def _is_elsewhere(self, words: Sequence[Word], mention: Mention) -> bool:
+        """Tell whether somebody works, studies, was born or may seek help there."""
+        texts = [word.text for word in _clause(words, mention.end)]
+        locative = words[mention.end - 1].text.endswith(_LOCATIVE)
+        if texts and texts[0] in _LOCATIVE:
+            locative, texts = True, texts[1:]
+        if not locative:
+            return False
+        if " ".join(texts[:_LOOK_AHEAD]).startswith((*self._elsewhere, *self._seek_there)):
+            return True
+        if mention.size is Size.OUTSIDE and texts and texts[0].startswith(self._others_living):
+            return True
+        pairs = pairwise(texts)
+        works = any(a.startswith(_WORK) and b.startswith(_WORKING) for a, b in pairs)
+        return works or any(text.startswith(_STUDY) for text in texts[:3])
+
+    def _by_hospital(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
+        """Of a home and a hospital elsewhere, the hospital is meant when it is what fails."""
+        found = [self._by_journey(words, m, found) for m in found]
+        at = [m for m in found if m.role is Role.PLACE and self._is_admitted(words, m)]
+        if len(at) != 1:
+            return found
+        rest = words[at[0].end :]
+        if not any(word.text.startswith(self._hospital_trouble) for word in rest):
+            return found
+        return [replace(m, role=Role.OWN) if m is at[0] else _beside(m) for m in found]
+
+    def _by_journey(self, words: Sequence[Word], mention: Mention, found: list[Mention]) -> Mention:
+        """In "பட்டுக்கோட்டைல ..., தஞ்சாவூர் மெடிக்கலுக்கு கொண்டு போனோம்" the hospital is beside."""
+        texts = [word.text for word in _clause(words, mention.end)]
+        taken = _says(texts[:2], self._hospital) and _says(texts, self._going)
+        taken = taken and any(text.endswith(_DATIVE) for text in texts[:2])
+        home = any(m.role is Role.PLACE for m in found if m.end <= mention.start)
+        rest = words[mention.end :]
+        if not (taken and home and mention.role is Role.PLACE):
+            return mention
+        fails = any(word.text.startswith(self._hospital_trouble) for word in rest)
+        return mention if fails else _beside(mention)
+
+    def _is_admitted(self, words: Sequence[Word], mention: Mention) -> bool:
+        texts = [word.text for word in _clause(words, mention.end)[:3]]
+        return _says(texts[:2], self._hospital) and any(t.startswith(self._admitted) for t in texts)
 
     def _by_road(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
         """In "தஞ்சாவூர்லேர்ந்து மன்னார்குடி போற ரோடு" neither end is meant, only the way."""
@@ -92,6 +192,35 @@ class Hints:
                 result[at - 1] = replace(before, role=Role.ROAD)
         return result
 
+    def _by_way(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
+        """In "போரூர் சிக்னல்ல இருந்து லெஃப்ட் எடுத்தா முகலிவாக்கம்" the way begins at the first."""
+        result = list(found)
+        for at, mention in enumerate(found[:-1]):
+            if mention.role is not Role.PLACE:
+                continue
+            between = [word.text for word in words[mention.end : found[at + 1].start]]
+            left = self._after_start(words[mention.end - 1].text, between)
+            if left is not None and self._is_way(left):
+                result[at] = replace(mention, role=Role.ROAD)
+        return result
+
+    def _after_start(self, last: str, between: list[str]) -> list[str] | None:
+        """Return what follows "from X" before the next name, None when nobody starts there."""
+        if last.endswith(self._from):
+            return between
+        for at, text in enumerate(between):
+            if text.startswith(self._start):
+                return between[at + 1 :]
+            if not text.startswith(self._junction):
+                return None
+            if text.endswith(self._from):
+                return between[at + 1 :]
+        return None
+
+    def _is_way(self, texts: list[str]) -> bool:
+        speaks = any(text.startswith(self._speaking) for text in texts)
+        return not speaks and any(text.startswith(self._direction) for text in texts)
+
     def _by_contrast(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
         cuts = [at for at, word in enumerate(words) if word.text in self._contrast]
         for cut in cuts[:1]:
@@ -99,6 +228,169 @@ class Hints:
             if later:
                 found = [_beside(m) if m.start < cut else m for m in found]
         return found
+
+
+class Beyond:
+    """Reads whether the trouble itself lies at a place outside Tamil Nadu. Shared by all calls."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        """Take the word lists.
+
+        Args:
+            data: ``places.toml``.
+        """
+        self._states = frozenset(data["outside_states"])
+        self._cities = frozenset(data["outside_cities"])
+        self._abroad = frozenset(data["outside_abroad"])
+        self._border = frozenset(data["border"])
+        self._here = frozenset(data["here"])
+        self._there = frozenset(data["there"])
+        self._our = frozenset(data["our"])
+        self._part = tuple(data["part"])
+        self._town = tuple(data["town"])
+        self._home = frozenset(data["home"])
+        self._speaking = tuple(data["speaking"])
+        self._living = tuple(data["living"])
+        self._others_living = tuple(data["others_living"])
+        self._been = tuple(data["been"])
+        self._wages = tuple(data["wages"])
+        self._mine = frozenset(data["mine"])
+        self._first_person = frozenset(data["first_person"])
+        self._place_words = frozenset(data["place_words"])
+        self._work = tuple(data["elsewhere"])
+        self._start = tuple(data["start"])
+        self._from = tuple(data["from_endings"])
+        self._toward = tuple(data["toward"])
+
+    def named(self, words: Sequence[Word], mention: Mention) -> bool:
+        """Tell whether an answer to "which place?" names the place outside as that place."""
+        if mention.role not in (Role.PLACE, Role.DISTRICT, Role.OWN):
+            return False
+        after = [word.text for word in words[mention.end : mention.end + _LOOK_AHEAD]]
+        if any(text in self._border for text in after):
+            return False
+        return not (self._comes_from(words, mention) or self._lives(words, mention))
+
+    def troubled(self, words: Sequence[Word], mention: Mention) -> bool:
+        """Tell whether a story that names no place of Tamil Nadu has its trouble there."""
+        if mention.role not in (Role.PLACE, Role.DISTRICT, Role.OWN, Role.BESIDE):
+            return False
+        texts = [word.text for word in words]
+        if self._speaks_of_home(words, mention):
+            return False
+        if self._unpaid(words, mention):
+            return True
+        if mention.role is Role.BESIDE or self._follows(words, mention, self._border):
+            return False
+        if self._speaks_there(words, mention) or self._lives(words, mention):
+            return self._is_local(texts, mention)
+        if self._comes_from(words, mention):
+            return False
+        return self._visited(words, mention) or self._happens(words, mention)
+
+    def _speaks_of_home(self, words: Sequence[Word], mention: Mention) -> bool:
+        """Tell "ஊர்ல தண்ணி வரல" of somebody abroad from "எங்க ஊர்ல" of who calls from there."""
+        there = self._kind(mention) == "outside" and self._speaks_there(words, mention)
+        return any(
+            word.text in self._home and not (there and at and words[at - 1].text in self._our)
+            for at, word in enumerate(words)
+        )
+
+    def _kind(self, mention: Mention) -> str:
+        return mention.entries[0].source
+
+    def _is_local(self, texts: list[str], mention: Mention) -> bool:
+        """Who calls from there: of his own street, or from a neighbour town without a word more."""
+        if any(text in self._here for text in texts):
+            return True
+        if self._kind(mention) == "outside_abroad":
+            return False
+        pairs = list(pairwise(texts))
+        if any(a in self._our and b.startswith(self._part) for a, b in pairs):
+            return True
+        return self._kind(mention) == "outside"
+
+    def _speaks_there(self, words: Sequence[Word], mention: Mention) -> bool:
+        """Tell "காரைக்கால்லேர்ந்து பேசறேன்", and "பேசறேன், பாண்டிச்சேரி."."""
+        clause = [word.text for word in _clause(words, mention.end)]
+        if self._comes_from(words, mention):
+            return _says(clause, self._speaking)
+        if clause:
+            return False
+        before = words[mention.start - 1].text if mention.start else ""
+        if before in self._first_person or before in self._place_words:
+            return True
+        return bool(words[mention.start].gap) and any(
+            word.text.startswith(self._speaking) for word in words
+        )
+
+    def _lives(self, words: Sequence[Word], mention: Mention) -> bool:
+        """Tell "பெங்களூர்ல இருக்கேன்": the caller, not somebody else."""
+        texts = [word.text for word in _clause(words, mention.end)]
+        return _says(texts[:4], self._living)
+
+    def _comes_from(self, words: Sequence[Word], mention: Mention) -> bool:
+        if words[mention.end - 1].text.endswith(self._from):
+            return True
+        texts = [word.text for word in words[mention.end : mention.end + 2]]
+        return any(text.startswith(self._start) for text in texts)
+
+    def _follows(self, words: Sequence[Word], mention: Mention, what: frozenset[str]) -> bool:
+        after = words[mention.end : mention.end + _LOOK_AHEAD]
+        return any(word.text in what for word in after)
+
+    def _visited(self, words: Sequence[Word], mention: Mention) -> bool:
+        """Tell "திருப்பதிக்கு போயிருந்தோம், ... அங்க ...": something happened on a journey."""
+        texts = [word.text for word in words[mention.end :]]
+        gone = any(text.startswith(self._been) for text in texts[:4])
+        return gone and any(
+            text in self._there and not (texts[at + 1 : at + 2] or [""])[0].startswith(self._start)
+            for at, text in enumerate(texts)
+        )
+
+    def _unpaid(self, words: Sequence[Word], mention: Mention) -> bool:
+        """Tell wages that are owed where somebody works."""
+        texts = [word.text for word in words[mention.end :]]
+        works = any(text.startswith(_WORK) for text in texts[:8])
+        return works and any(text.startswith(self._wages) for text in texts)
+
+    def _happens(self, words: Sequence[Word], mention: Mention) -> bool:
+        """Tell "பாண்டிச்சேரில தண்ணி வரல" and "காரைக்கால் ... எங்க நகருல" from a mere mention."""
+        kind = self._kind(mention)
+        texts = [word.text for word in _clause(words, mention.end)]
+        if kind in ("outside_states", "outside_abroad") or _says(texts[:3], self._others_living):
+            return False
+        if any(word.text in self._here for word in words):
+            return False
+        later = [word.text for word in words[mention.end :]]
+        pairs = pairwise(later[:7])
+        if kind == "outside" and any(a in self._our and b.startswith(self._part) for a, b in pairs):
+            return True
+        if _says(texts, self._work) or any(text.startswith(_STUDY) for text in texts):
+            return False
+        if kind == "outside_cities" and not any(word.text in self._mine for word in words):
+            return False  # "டெல்லில போராட்டம் நடக்குது" is news
+        last = words[mention.end - 1].text
+        locative = last.endswith(_LOCATIVE) and all(last != e.name_en for e in mention.entries)
+        return locative or any(text in _LOCATIVE or _is_locative(text) for text in texts[:3])
+
+
+def _is_locative(text: str) -> bool:
+    return len(text) > 3 and text.endswith(_LOCATIVE)
+
+
+def _clause(words: Sequence[Word], at: int) -> Sequence[Word]:
+    """Return the next words of the same clause."""
+    end = at
+    while end < min(at + _LOOK_FAR, len(words)) and not words[end].gap:
+        end += 1
+    return words[at:end]
+
+
+def _says(texts: Sequence[str], starts: tuple[str, ...]) -> bool:
+    """Tell whether a word, or two together, begin so."""
+    line = [" ".join(texts[at : at + 2]) for at in range(len(texts))]
+    return any(two.startswith(starts) for two in line)
 
 
 def _beside(mention: Mention) -> Mention:

@@ -13,7 +13,7 @@ from agent.tamil.endings import stems
 from agent.tamil.sound import join_keys, sound_key
 from agent.tamil.words import Word
 from agent.understanding.gazetteer import Gazetteer, Hit, Size
-from agent.understanding.mention_hints import Hints
+from agent.understanding.mention_hints import Beyond, Hints
 from agent.understanding.mention_roles import Mention, Role
 from agent.understanding.tables import read_toml
 
@@ -56,6 +56,8 @@ class MentionFinder:
             for word in data[name]
         }
         self._hints = Hints(data)
+        self.beyond = Beyond(data)
+        """Tells whether a place outside Tamil Nadu is the one of the trouble."""
         self._filler = frozenset(data["filler"]) | frozenset(self._roles)
         self._where_endings = tuple(data["where_endings"])
         self._where_words = frozenset(data["where_words"])
@@ -105,7 +107,22 @@ class MentionFinder:
                 elif worth == best[0] and best[1] == at + size:
                     # ஆழ்வார்திருநகரில் is a form of two names: both stay open.
                     best = (worth, best[1], list(dict.fromkeys([*best[2], *hits])))
-        return None if best is None else self._mention(words, at, best[1], best[2])
+        if best is None:
+            slips = self._vowel_slips(words, keys, at)
+            return self._mention(words, at, at + 1, slips) if slips else None
+        return self._mention(words, at, best[1], best[2])
+
+    def _vowel_slips(
+        self, words: Sequence[Word], keys: Sequence[list[tuple[str, str]]], at: int
+    ) -> list[Hit]:
+        """Return the long name this Latin word spells with other vowels, when only one is like it.
+
+        Tamil script leaves no doubt about vowels.
+        """
+        if words[at].tamil or self.is_filler(words[at]):
+            return []
+        slips = [self._gazetteer.vowel_slips(key) for key, _ in keys[at]]
+        return max(filter(None, slips), key=lambda hits: hits[0].likeness, default=[])
 
     def _readings(
         self,
@@ -124,7 +141,7 @@ class MentionFinder:
         least = _ASKED_LIKENESS if asked else _STORY_LIKENESS
         if size > 1 and not asked:
             least = _STORY_NAME
-        if size > 1 and any(self.is_filler(word) for word in words[at : last + 1]):
+        if any(self.is_filler(word) for word in words[at : last + 1]):
             least = _CERTAIN
         if gaps:
             # Across a comma only a name known as a whole ("சேலம், ஆத்தூர்") is one name.
@@ -183,6 +200,8 @@ class MentionFinder:
     def _says_where(self, words: Sequence[Word], mention: Mention) -> bool:
         if words[mention.end - 1].text.endswith(self._where_endings):
             return True
+        if mention.role is not Role.PLACE:
+            return True
         return mention.end < len(words) and words[mention.end].text in self._where_words
 
     def _without_generic(self, words: Sequence[Word], found: list[Mention]) -> tuple[Mention, ...]:
@@ -191,14 +210,22 @@ class MentionFinder:
         safe = [
             m for m, k in zip(found, keys, strict=True) if not k & (lists.generic | lists.dependent)
         ]
-        content = sum(not self.is_filler(word) for word in words)
         return tuple(
             m
             for m, k in zip(found, keys, strict=True)
             if m in safe
-            or content <= m.end - m.start
+            or self._stands_alone(words, m)
             or any(_same_district(self._gazetteer, m, s) for s in safe)
         )
+
+    def _stands_alone(self, words: Sequence[Word], mention: Mention) -> bool:
+        """Tell a place called புதூர் from the end of a longer name ("ஏழரைப் புதூர்")."""
+        others = [*words[: mention.start], *words[mention.end :]]
+        if all(self.is_filler(word) for word in others):
+            return True
+        if mention.start == 0 or words[mention.start].gap:
+            return False
+        return self.is_filler(words[mention.start - 1]) and mention.end == len(words)
 
     def named(self, words: Sequence[Word], mention: Mention) -> set[str]:
         """Return the keys by which the mention's places are known."""

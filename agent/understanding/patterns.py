@@ -9,7 +9,7 @@ when the recogniser joined or split its words.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -57,7 +57,7 @@ class _Pattern(Generic[Label]):
         return _KEY_PREFIX_BESIDE if len(self.parts) > 1 else _KEY_PREFIX_FROM
 
 
-_Index = defaultdict[str, dict[tuple[_Part, int], list[_Pattern[Label]]]]
+_Index = defaultdict[str, list[tuple[int, _Pattern[Label]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +77,16 @@ class PatternBook(Generic[Label]):
     """All patterns of one table, indexed by how they begin. Shared by all calls, never changed."""
 
     def __init__(self, rows: Iterable[tuple[Label, str]]) -> None:
-        self._by_letters: _Index[Label] = defaultdict(dict)
-        self._by_key: _Index[Label] = defaultdict(dict)
+        self._starts: _Starts[Label] = _Starts()
         self._by_number: list[_Pattern[Label]] = []
         for label, source in rows:
             pattern = _compile(label, source)
             if pattern is None:
                 continue
-            first = pattern.parts[0]
-            if first.text == NUMBER:
+            if pattern.parts[0].text == NUMBER:
                 self._by_number.append(pattern)
-                continue
-            # Patterns that begin alike stand together: their first word is compared once.
-            group = (first, pattern.least_key)
-            if first.plain and not first.plain.isascii():
-                self._by_letters[first.plain[:2]].setdefault(group, []).append(pattern)
-            self._by_key[first.key[:2]].setdefault(group, []).append(pattern)
+            else:
+                self._starts.add(pattern)
 
     def find(
         self, words: Sequence[Word], number_ends: Mapping[int, int] | None = None
@@ -109,23 +103,63 @@ class PatternBook(Generic[Label]):
         for at, word in enumerate(words):
             if not word.text:
                 continue
-            for pattern in self._starting(word, at in ends):
+            for pattern in (*self._starts.of(word), *(self._by_number if at in ends else ())):
                 end = _match(pattern, words, at, ends) or line.joined_end(pattern.joined, at)
                 if end:
                     found.append(Match(pattern.label, pattern.source, at, end))
         return found
 
-    def _starting(self, word: Word, number: bool) -> Iterator[_Pattern[Label]]:
-        """Yield the patterns that may begin at this word."""
-        index = self._by_letters if word.tamil else self._by_key
-        start = word.plain if word.tamil else word.key
-        for begin in (start[:2], start[:1]) if len(start) > 1 else (start,):
-            for (first, least), patterns in index.get(begin, {}).items():
-                # A word shorter than the pattern's first may be its half: தெரு|விளக்கு.
-                if _sounds_like(first, word, least) or first.plain.startswith(word.plain):
-                    yield from patterns
-        if number:
-            yield from self._by_number
+
+class _Starts(Generic[Label]):
+    """Finds the patterns whose first word may begin a spoken one, by looking its beginnings up."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._whole: _Index[Label] = defaultdict(list)
+        """By the letters of the whole word."""
+        self._letters: _Index[Label] = defaultdict(list)
+        """By the letters of its beginning."""
+        self._folded: _Index[Label] = defaultdict(list)
+        """By the folded letters of its beginning."""
+        self._whole_key: _Index[Label] = defaultdict(list)
+        self._key: _Index[Label] = defaultdict(list)
+        """By the sound of its beginning."""
+        self._halves: _Index[Label] = defaultdict(list)
+        """By the folded letters of a word that may be only half of it: தெரு|விளக்கு."""
+
+    def add(self, pattern: _Pattern[Label]) -> None:
+        """Index one pattern."""
+        first = pattern.parts[0]
+        entry = (self._count, pattern)
+        self._count += 1
+        self._whole[first.text].append(entry)
+        if first.key:
+            short = first.exact or len(first.key) < pattern.least_key
+            (self._whole_key if short else self._key)[first.key].append(entry)
+        if first.plain.isascii():
+            return
+        if not first.exact:
+            self._letters[first.text].append(entry)
+            if len(first.plain) >= _FOLDED_FROM:
+                self._folded[first.plain].append(entry)
+        if pattern.joined:
+            for end in range(1, len(first.plain) + 1):
+                self._halves[first.plain[:end]].append(entry)
+
+    def of(self, word: Word) -> list[_Pattern[Label]]:
+        """Return the patterns in the order of their tables."""
+        found = list(self._whole.get(word.text, ()))
+        tables: list[tuple[_Index[Label], str]]
+        if word.tamil:
+            found += self._halves.get(word.plain, ())
+            tables = [(self._letters, word.text), (self._folded, word.plain)]
+        else:
+            found += self._whole_key.get(word.key, ())
+            tables = [(self._key, word.key)]
+        for table, text in tables:
+            for end in range(1, len(text) + 1):
+                found += table.get(text[:end], ())
+        return [pattern for _, pattern in sorted(dict(found).items())]
 
 
 class _Line:

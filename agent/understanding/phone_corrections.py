@@ -14,6 +14,8 @@ from agent.understanding.phones import as_phone
 
 _READINGS = 40
 """Ways to understand the corrections of one turn that are tried."""
+_AGAIN_FROM = 3
+"""So many digits at least are said once more by somebody who begins again."""
 TIMES = range(2, 6)
 """A digit may be said to repeat so often (மூணு தடவை சைபர்)."""
 
@@ -118,7 +120,7 @@ def _readings(segments: Sequence[Segment]) -> list[_Reading]:
     """Return the ways to understand all corrections, the likeliest first."""
     readings = [_Reading()]
     for segment in segments:
-        if segment.restart:
+        if segment.restart or _begins_again(readings[0], segment):
             readings = [_Reading().then(segment)]
         elif segment.plain:
             readings = [reading.then(segment) for reading in readings]
@@ -126,6 +128,17 @@ def _readings(segments: Sequence[Segment]) -> list[_Reading]:
             meant = [new for reading in readings for new in _corrected(reading, segment)]
             readings = list(dict.fromkeys(meant))[:_READINGS]
     return readings
+
+
+def _begins_again(before: _Reading, segment: Segment) -> bool:
+    """Tell "எட்டு ஆறு ஏழு... கண்ணாடி... எட்டு ஆறு ஏழு எட்டு": said once more, from the start."""
+    said = before.digits
+    return (
+        segment.plain
+        and segment.strange > 0
+        and _AGAIN_FROM <= len(said) < len(segment.digits)
+        and segment.digits.startswith(said)
+    )
 
 
 def _corrected(before: _Reading, segment: Segment) -> Iterator[_Reading]:

@@ -32,6 +32,8 @@ class FoundPlace:
     """Indexes of the words that name it or point to it."""
     starts: frozenset[int] = frozenset()
     """Indexes of the words where a name begins."""
+    there: bool = False
+    """The place is outside Tamil Nadu, and the words say that the trouble is there."""
 
 
 class PlaceResolver:
@@ -56,7 +58,7 @@ class PlaceResolver:
                 before it was taken back when something is named after it.
         """
         mentions = self._finder.find(words, asked=False)
-        return self._resolve(text, words, _kept(mentions, after), None)
+        return self._resolve(text, words, _kept(mentions, after), None, asked=False)
 
     def asked(
         self, text: str, words: Sequence[Word], known: Place | None = None, after: int = 0
@@ -78,7 +80,7 @@ class PlaceResolver:
             narrowed = self._narrow(words, mentions, known)
             if narrowed is not None:
                 return narrowed
-        found = self._resolve(text, words, mentions, known)
+        found = self._resolve(text, words, mentions, known, asked=True)
         if found is None and known is not None and known.locality_ta:
             found = self._part_of(known.locality_ta, words)
         return found or self._unknown(text, words)
@@ -90,19 +92,29 @@ class PlaceResolver:
         joined = split_words(whole)
         mentions = self._finder.find(joined, asked=True)
         parts = [m for m in mentions if m.start == 0 and m.end > len(split_words(town))]
-        return self._resolve(whole, joined, parts, None)
+        return self._resolve(whole, joined, parts, None, asked=True)
 
     # -- resolving ---------------------------------------------------------------------------
 
     def _resolve(
-        self, text: str, words: Sequence[Word], mentions: Sequence[Mention], known: Place | None
+        self,
+        text: str,
+        words: Sequence[Word],
+        mentions: Sequence[Mention],
+        known: Place | None,
+        *,
+        asked: bool,
     ) -> FoundPlace | None:
         meant = [m for m in mentions if m.role is not Role.DENIED]
         if not meant:
             return None
         inside = [m for m in meant if m.size is not Size.OUTSIDE]
-        if not inside:
-            return self._outside(text, words, meant)
+        beyond = self._beyond(words, meant, inside, asked=asked)
+        if beyond is not None or not inside:
+            there = beyond is not None
+            return self._outside(text, words, beyond or meant[0], mentions, there=there)
+        if not asked and all(m.role is Role.BESIDE for m in inside):
+            return None  # only where somebody goes or is sent: the place of the trouble is asked
         primary = self._primary(words, inside)
         others = [m for m in inside if m is not primary and m.role is not Role.BESIDE]
         others = [m for m in others if not self._is_common(words, m)]
@@ -115,6 +127,23 @@ class PlaceResolver:
             near = tuple(_scaled(candidates, _POINTED))
             place = replace(place, candidates=near, question=doubt)
         return _found(place, mentions)
+
+    def _beyond(
+        self, words: Sequence[Word], meant: list[Mention], inside: list[Mention], *, asked: bool
+    ) -> Mention | None:
+        """Return the place outside Tamil Nadu where the trouble is, or None."""
+        outside = [m for m in meant if m.size is Size.OUTSIDE]
+        named = [m for m in inside if m.role is not Role.BESIDE]
+        owned = [m for m in inside if m.role is Role.OWN]
+        reader = self._finder.beyond
+        if asked and not owned:
+            return next((m for m in outside if reader.named(words, m)), None)
+        if inside and not named:
+            set_against = [m for m in outside if m.role in (Role.PLACE, Role.DISTRICT, Role.OWN)]
+            return next((m for m in set_against if reader.troubled(words, m)), None)
+        if named:
+            return None
+        return next((m for m in outside if reader.troubled(words, m)), None)
 
     def _doubt(
         self, words: Sequence[Word], primary: Mention, inside: Sequence[Mention]
@@ -162,8 +191,9 @@ class PlaceResolver:
 
     def _agreeing(self, candidates: list[SeatCandidate], other: Mention) -> list[SeatCandidate]:
         seats = {n for entry in other.entries for n, _ in entry.seats}
-        if not seats:
-            return candidates
+        far = other.role is Role.ROAD and other.size >= Size.CITY
+        if not seats or far:
+            return candidates  # "சென்னை ஹைவே" is anywhere
         districts = {self._gazetteer.seats[n].district_en for n in seats}
         same_seat = [c for c in candidates if c.number in seats]
         if same_seat:
@@ -173,6 +203,10 @@ class PlaceResolver:
             return same_district
         if other.role is Role.ROAD:
             return candidates  # a road leads far
+        former = {old for name in districts for old in self._gazetteer.lists.formed(name)}
+        once = [c for c in candidates if c.district_en in former]
+        if once:
+            return once
         # The two contradict each other: keep both, and let the question decide.
         both = [*candidates, *_scaled(self._candidates(other), _CONTRADICTED)]
         return both[: max(MAX_CANDIDATES, len(candidates))]
@@ -277,11 +311,18 @@ class PlaceResolver:
         question = Slot.AREA if too_many else _question(kept, one_name=one_name)
         return Place(spoken, name, first.name_ta, kept, question)
 
-    def _outside(self, text: str, words: Sequence[Word], mentions: Sequence[Mention]) -> FoundPlace:
-        first = mentions[0]
-        spoken = spaced(text, tuple(words[first.start : first.end]))
+    def _outside(
+        self,
+        text: str,
+        words: Sequence[Word],
+        named: Mention,
+        mentions: Sequence[Mention],
+        *,
+        there: bool,
+    ) -> FoundPlace:
+        spoken = spaced(text, tuple(words[named.start : named.end]))
         place = Place(spoken, None, None, outside=True)
-        return _found(place, mentions)
+        return replace(_found(place, mentions), there=there)
 
     def _unknown(self, text: str, words: Sequence[Word]) -> FoundPlace | None:
         own = [word for word in words if not self._finder.is_filler(word)]

@@ -57,7 +57,7 @@ def doubt_of(turn: UnderstoodTurn, expecting: Slot | None) -> Doubt:
         return Doubt(days=turn.days is None and turn.answer is None)
     if expecting not in STORY or turn.answer is not None:
         return Doubt()
-    if turn.intent in (Intent.STATUS, Intent.HUMAN, Intent.ABUSE):
+    if turn.intent in (Intent.STATUS, Intent.HUMAN, Intent.ABUSE) and not _disputed(turn):
         return Doubt()
     unsure = _least_sure(turn) < _SURE
     return Doubt(purpose=unsure, place=unsure and not placed, days=unsure and turn.days is None)
@@ -66,11 +66,18 @@ def doubt_of(turn: UnderstoodTurn, expecting: Slot | None) -> Doubt:
 def _least_sure(turn: UnderstoodTurn) -> float:
     if turn.intent is None:
         return 0.0
+    if _disputed(turn):
+        return 0.0
     if turn.intent is not Intent.COMPLAINT:
         return 1.0
     if not turn.categories or turn.categories == (Category.OTHER,):
         return 0.0
     return min((d.score for d in turn.decisions if d.field == "category"), default=0.0)
+
+
+def _disputed(turn: UnderstoodTurn) -> bool:
+    """Tell whether tables and classifier disagree about why the caller phones."""
+    return any(d.field == "intent" and d.score < _SURE for d in turn.decisions)
 
 
 def reconcile(
@@ -135,9 +142,11 @@ def _with_purpose(
         )
     said_so = quoted(text, words, answer.intent_words) is not None
     other = answer.intent not in (None, Intent.COMPLAINT, Intent.EMERGENCY)
-    if said_so and other and answer.intent is not None and not turn.categories:
+    free = not turn.categories or _disputed(turn)
+    if said_so and other and answer.intent is not None and free:
         reason = _reason("intent", answer.intent)
-        return replace(turn, intent=answer.intent, decisions=(*turn.decisions, reason))
+        kept = _without(turn, "category", "intent")
+        return replace(turn, intent=answer.intent, categories=(), decisions=(*kept, reason))
     return turn
 
 

@@ -132,8 +132,11 @@ class Rules:
 
     @staticmethod
     def _outside(found: FoundPlace) -> bool:
-        """Tell "நான் மும்பைல இருக்கேன்" apart: where the caller is, not where the trouble is."""
-        return not found.place.candidates and found.place.locality_en is None
+        """Tell "நான் மும்பைல இருக்கேன்" apart: where the caller is, not where the trouble is.
+
+        A story whose words say that the trouble is outside keeps its place.
+        """
+        return not found.place.candidates and found.place.locality_en is None and not found.there
 
     def _is_no_value(self, heard: Heard) -> bool:
         """Tell whether only yes, no or a length of time was said."""
@@ -229,6 +232,8 @@ class Rules:
         lasting = self._lasting(heard)
         if turn.emergency:
             lasting = Lasting(0, "now", 0, 0)
+        if turn.intent in _NO_DETAILS:
+            lasting = None  # "an hour since I ordered" lasts no trouble of ours
         days = lasting.days if lasting is not None else None
         vague = lasting is not None and days is None and heard.expecting is Slot.DAYS
         turn = replace(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agent.complaint import Answer, Aside, Category, Intent, Slot, UnderstoodTurn
 from agent.tamil.words import Word, masked
+from agent.understanding import second_opinion
+from agent.understanding.classifier import Classifier
 from agent.understanding.hearing import CHECKING, DETAIL, STORY, Heard, decision
 from agent.understanding.intents import Emergencies, Hazard, Purposes, Signals
 from agent.understanding.keywords import Keywords, Scored
@@ -36,6 +39,8 @@ class Story:
     signals: Signals
     categories: tuple[Scored, ...]
     intent: Intent | None
+    agreed: bool = True
+    """Whether tables and classifier find the same intent."""
 
     @property
     def asks(self) -> Aside | None:
@@ -52,6 +57,7 @@ class StoryReader:
 
     def __init__(self, keywords: Keywords) -> None:
         self._keywords = keywords
+        self._classifier = Classifier.load()
         self._emergencies = Emergencies()
         self._purposes = Purposes()
 
@@ -61,11 +67,20 @@ class StoryReader:
         hazard = self._emergencies.find(words, heard.number_ends, cry=heard.expecting not in DETAIL)
         signals = self._purposes.find(words, heard.number_ends)
         # "நாய்ங்களா" hurled at the office is no stray dog.
+        opinion = self._classifier.read(words) if heard.expecting in STORY else None
+        hazard = second_opinion.danger(hazard, opinion, words)
         categories = self._troubles(masked(words, signals.rude), heard)
         if hazard is not None:
             return Story(hazard, signals, categories, Intent.EMERGENCY)
         placed = found is not None and bool(found.place.candidates)
-        return Story(None, signals, categories, _intent(heard, signals, categories, placed=placed))
+        intent = _intent(heard, signals, categories, placed=placed)
+        agreed = True
+        if intent is None or intent.value not in signals.firm:
+            intent, agreed = second_opinion.purpose(intent, opinion, len(words))
+        if intent is Intent.COMPLAINT and not categories:
+            guessed = second_opinion.guessed_trouble(opinion)
+            categories = (guessed,) if guessed is not None else ()
+        return Story(None, signals, categories, intent, agreed)
 
     def _troubles(self, words: tuple[Word, ...], heard: Heard) -> tuple[Scored, ...]:
         """Read the troubles, where the open question leaves room for one."""
@@ -77,7 +92,8 @@ class StoryReader:
             return ()
         ends = heard.number_ends
         told = self._keywords.categories(masked(words, range(later)), ends) if later else ()
-        told = told or self._keywords.categories(words, ends)
+        judge = self._judge if heard.expecting in STORY else None
+        told = told or self._keywords.categories(words, ends, judge)
         match heard.expecting:
             case Slot.CONFIRM if heard.reply.answer is not Answer.NO and not heard.reply.correction:
                 # "ஆமா, ரோட்டு மேல": a word of a trouble is none, unless it is set beside the first.
@@ -88,6 +104,11 @@ class StoryReader:
             case _:
                 return told
 
+    def _judge(self, ranked: Sequence[Scored], words: Sequence[Word]) -> list[Scored]:
+        """Return the troubles with the likeliest first, by tables and classifier together."""
+        opinion = self._classifier.read(words) if ranked else None
+        return second_opinion.main_trouble(ranked, opinion, len(words))
+
     def tell(self, turn: UnderstoodTurn, heard: Heard, story: Story) -> UnderstoodTurn:
         """Return the turn with what the story says."""
         categories = tuple(scored.category for scored in story.categories)
@@ -96,7 +117,8 @@ class StoryReader:
         ]
         if story.intent is Intent.COMPLAINT and not categories:
             # Told clearly, of a kind no table knows: staff will route it.
-            categories = (Category.OTHER,) if story.signals.has("complains") else ()
+            said = story.signals.has("complains") or not story.agreed
+            categories = (Category.OTHER,) if said else ()
         if story.hazard is not None:
             categories = (Category.EMERGENCY,)
             reasons = [decision("emergency", story.hazard.name, story.hazard.evidence, 1.0)]
@@ -104,7 +126,7 @@ class StoryReader:
             categories, reasons = (), []
         if story.intent is not None:
             evidence = story.signals.found.get(story.intent.value, "category")
-            reasons.append(decision("intent", story.intent, evidence, 1.0))
+            reasons.append(decision("intent", story.intent, evidence, 1.0 if story.agreed else 0.6))
         text = turn.text
         if story.signals.has("abuse"):
             text = self._purposes.without_insults(heard.text, heard.words)

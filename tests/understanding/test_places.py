@@ -222,3 +222,115 @@ def test_a_story_says_which_of_its_places_has_the_trouble(places, story, seats):
     found = places.in_story(story, split_words(story))
     assert found is not None
     assert {c.number for c in found.place.candidates} == seats
+
+
+@pytest.mark.parametrize(
+    ("story", "seats"),
+    [
+        # sent on to another hospital or office: where it began is meant
+        ("ஊத்துக்கோட்ட ஜிஎச்சுக்கு ஓடனேன், டாக்டரு இல்ல, திருவள்ளூர் போன்னு துரத்திட்ச்சு", {1}),
+        ("கோத்தகிரி ஆஸ்பத்திரிக்கு போனமுங்க, கோயமுத்தூருக்கு எழுதிக் குடுக்கறாங்க", {110}),
+        ("கடையநல்லூர் ஆஸ்பத்திரியில மருந்து இல்ல, தென்காசி போன்னு வெரட்டுதாவ", {221}),
+        ("Ambur GH la doctor illa, Vellore ku ponganu anupuraanga", {48}),
+        ("பட்டுக்கோட்டைல ஆம்புலன்ஸ் வரல, தஞ்சாவூர் மெடிக்கலுக்கு கொண்டு போனோம்", {176}),
+        ("எனக்குக் கமுதிங்க, ஆத்தாள ராம்நாடு பெரியாஸ்பத்திரில சேத்துருக்கேன் ஸ்கேன் ரிப்பேரு", {211}),
+        # works or studies elsewhere; people called after a town
+        ("நான் சென்னையில் பணிபுரிகிறேன், பெற்றோர் வசிக்கும் மணப்பாறையில் குடிநீர் வரவில்லை", {138}),
+        ("எம் பொண்ணு மதுர காலேஜ்ல படிக்குது, நாங்க உசிலம்பட்டி, பஸ்ஸு நிக்க மாட்டேங்குது", {197}),
+        ("கம்பெனிக்காரங்க திருப்பூருக்காரங்க, நம்ம ஊரு காங்கேயம், தண்ணி வரல", {102}),
+        # spelled as spoken
+        ("ஒறையூர் செட்டித் தெருவுலேந்து பேசறேன், தண்ணி வரல", {140}),
+        ("சத்தியமங்கலத்துலைங்க, வீடு கட்ட பணம் வரல", {70, 107}),
+        ("wire romba keezha thongudhu, Kavundhapadi main bazaar", {104}),
+        ("current kambi arundhu kedakku, Thaathayangarpettai sandhai", {145}),
+        ("fogging adikave maatranga, Tondiarpettai tollgate anda", {11}),
+        ("Thirumangalathula thanni varala madurai pakkam", {196}),
+    ],
+)
+def test_a_place_of_a_story_survives_what_is_only_beside_it(places, story, seats):
+    found = places.in_story(story, split_words(story))
+    assert found is not None
+    assert {c.number for c in found.place.candidates} == seats
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        "காட்டுப்பன்னி மரச்சீனி முழுசும் கிண்டிப் போடுது",
+        "போன தடவ வள்ளம் நாலும் வலையும் அடிச்சிட்டுப் போச்சு",
+        "கொல்லப்பக்கம் பாம்பு கடிச்சுருச்சு",
+        "chinna graamam, map la kooda irukaadhu",
+    ],
+)
+def test_a_word_that_sounds_like_a_name_is_none(places, story):
+    found = places.in_story(story, split_words(story))
+    assert found is None or not found.place.candidates
+
+
+@pytest.mark.parametrize(
+    ("answer", "seats"),
+    [
+        ("மெட்ராஸ் சைதாப்பேட்டன்னு போட்றாதீங்க, நாங்க வேலூர் டவுனுல கீற சைதாப்பேட்ட", {43}),
+        ("Attur, Salem Attur nu podaadheenga, Dindigul Attur", {129}),
+        ("வீரபாண்டிங்க... சேலத்துக்காரங்க வீரபாண்டி இல்லீங்கோவ், திருப்பூருல பல்லடம் ரோட்டுல", {115}),
+        ("போரூர் சிக்னல்ல இருந்து லெஃப்ட் எடுத்தீங்கன்னா முகலிவாக்கம்", {28}),
+        ("கோயம்பேடு பஸ் ஸ்டாண்ட்ல இருந்து ரெண்டு கிலோமீட்டர் தள்ளி நெற்குன்றம்", {7}),
+        ("சென்னை ஹைவேல நம்பர் ஒன் டோல்கேட் ஜங்ஷன்", {144}),
+        ("enga oor Thirupathur, Vellore pakkam", {50}),  # the old district
+        ("நமக்கு புதூர்ங்க", {191, 213}),
+        ("Kallidaikuruchi agraharam", {225}),
+        ("ஓமலூர்ங்கோவ்", {84}),
+        ("கேரளா பார்டர்ல களியக்காவிளை", {233}),
+        ("நான் பெங்களூர்ல இருக்கேன், எங்க ஊர் ஆம்பூர்", {48}),
+        ("பாண்டிச்சேரி போற வழில கோட்டக்குப்பம்", {73}),
+        ("சென்னை முத்தியால்பேட்டை", {18}),
+    ],
+)
+def test_an_answer_is_the_place_meant_and_not_the_way_to_it(places, answer, seats):
+    assert seats_of(places, answer) == seats
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "முத்தியால்பேட்டைங்க, பாண்டிச்சேரில கடற்கரை பக்கம் இருக்குதே அது",
+        "வாளையாறு செக்போஸ்டு தாண்டி கஞ்சிக்கோடுங்க, ஆமாங்க பாலக்காடு ஜில்லா",
+        "வீடு களியக்காவிளையிலதான், ஆனா குழி பாறசாலைக்க உள்ளல்லா, அது கேரளாவாக்கும்",
+        "திருநள்ளாறுங்க",
+    ],
+)
+def test_a_place_outside_beside_a_sound_alike_is_outside(places, answer):
+    found = places.asked(answer, split_words(answer))
+    assert found.place.outside
+    assert found.place.candidates == ()
+
+
+@pytest.mark.parametrize(
+    ("story", "there"),
+    [
+        # the caller lives there, calls from there, or it happened there
+        ("பெங்களூரு மாரத்தஹள்ளியில் வசிக்கிறோம், எங்கள் குடியிருப்பில் தெருவிளக்குகள் எரிவதில்லை", True),
+        ("காரைக்கால்லேர்ந்து பேசறேங்க, ஒரு வெளக்கும் எரியல", True),
+        ("hi Bangalore la irundhu pesuren, inga Whitefield la road mosam", True),
+        ("பாண்டிச்சேரில எங்க தெருவுல தண்ணி வரல", True),
+        ("நாங்க பாண்டிச்சேரிங்க, சாக்கடை அடைச்சிருக்கு", True),
+        ("திருப்பதிக்கு போயிருந்தோம், அங்க லக்கேஜ் களவு போயிடுச்சு", True),
+        ("Trivandrum medical college la operation date tharala", True),
+        ("சவுதில வேல பாத்தேன், சம்பளம் குடுக்காம அனுப்பிட்டாங்க", True),
+        ("வீடு ஓசூர்ல பட் என் ஷாப் பெங்களூரு எலக்ட்ரானிக் சிட்டில, ட்ரெய்னேஜ் ஓவர்ஃப்ளோ", True),
+        # somebody works, studies or goes there, or something comes from there
+        ("நான் துபாய்ல இருக்கேன், ஊர்ல எங்க அம்மாவுக்கு பென்சன் வரல", False),
+        ("பெங்களூர்ல வேலை பாக்குறேன், எங்க கிராமத்துல ரோடு இல்ல", False),
+        ("பையன் பெங்களூர்ல படிக்கிறான், ஸ்காலர்ஷிப் வரல", False),
+        ("கேரளால இருந்து கழிவு கொண்டு வந்து கொட்றாங்க", False),
+        ("பெங்களூருக்கு தக்காளி அனுப்பினோம் காசு வரல", False),
+        ("pasanga Dubai la irukaanga, naan thaniya iruken, pension varala", False),
+        ("பாண்டி அண்ணன் சொன்னாரு, தண்ணி வரல", False),
+        ("பாண்டிச்சேரி பார்டர்ல சாராயக்கடை", False),
+        ("கர்நாடகால தண்ணி தெறக்கல, பயிர் காயுது", False),
+        ("டெல்லில பெரிய போராட்டம் நடக்குது", False),
+    ],
+)
+def test_a_story_tells_whether_its_trouble_is_outside_the_state(places, story, there):
+    found = places.in_story(story, split_words(story))
+    assert (found is not None and found.there) is there
