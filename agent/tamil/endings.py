@@ -18,8 +18,8 @@ _DATA = Path(__file__).parent / "data" / "endings.toml"
 _DEPTH = 3
 _SHORTEST = 2
 """A stem has at least this many characters."""
-_SONORANTS = "ரலளழனணமயடஸ"
-"""What a word may end in; ட and ஸ in English loans (ஸ்டாண்டு, லஸுங்க)."""
+_SONORANTS = "ரலளழனணமயடஸஜ"
+"""What a word may end in; ட, ஸ and ஜ in English loans (ஸ்டாண்டு, லஸுங்க, பிரிட்ஜாண்ட)."""
 _LATIN_CASES = {
     **dict.fromkeys(
         ("layum", "larndhu", "lendhu", "lerndhu", "irundhu", "lirundhu", "le", "la", "ula", "vula",

@@ -88,6 +88,8 @@ class Replies:
         taken_back = [m for m in matches if m.label == "correction"]
         no_call = [m for m in matches if m.label == "no_callback"]
         same = "other_number" not in said and self._same_number.said(bare, expecting, no_call)
+        if expecting is Slot.PHONE and "no_other" in said and not no_call:
+            same = same or not any(is_number_word(word.text) for word in bare)
         answer, evidence = self._answer(bare, matches, expecting)
         if expecting is Slot.SAME_NUMBER and "no_callback" in said:
             answer, evidence = Answer.REFUSED, "no_callback"
@@ -177,6 +179,7 @@ class _SameNumber:
     def __init__(self, table: dict[str, list[str]], digits: dict[str, list[str]]) -> None:
         rows = [("this", f"{this} {line}") for this in table["this"] for line in table["line"]]
         rows += [("this", phrase) for phrase in table["phrase"]]
+        rows += [("this", f"{own} .. {that}") for own in table["calling"] for that in table["that"]]
         rows += [("sure", f"{own} {this}") for own in table["own"] for this in table["is"]]
         rows += [("sure", f"{this} {own}") for own in table["own"] for this in table["is_it"]]
         rows += [(name, p) for name in ("called", "bare") for p in table[name]]
@@ -212,7 +215,8 @@ class _SameNumber:
             return False
         if number.label == "called" or _is_stated(words, number):
             return True
-        ends = words[number.end - 1].text.endswith(self._ends)
+        # The stress may stand apart: "இதே நம்பர் தான்".
+        ends = any(w.text.endswith(self._ends) for w in words[number.end - 1 : number.end + 1])
         return ends and any(m.label == "near" and _beside(number, m) for m in around)
 
 

@@ -14,6 +14,9 @@ from agent.tamil.sound import sound_key
 from agent.tamil.words import Word
 from agent.understanding.day_words import Form, Said, Unit, Units
 
+_TO = ("க்கு", "க்கே", "kku", "ukku")
+"""A number in this case is a time of the clock: "அஞ்சே முக்காலுக்கு வார வண்டி"."""
+
 
 @dataclass(frozen=True, slots=True)
 class Counted:
@@ -98,6 +101,8 @@ class Counts:
 
     def _one_before(self, said: Said, at: int) -> tuple[float, int] | None:
         number = said.number_ending.get(at)
+        if number is not None and said.words[at - 1].text.endswith(_TO):
+            return None
         if number is not None:
             return number.value, number.start
         if not at:
@@ -152,12 +157,16 @@ def _is_decimal(words: Sequence[Word]) -> bool:
     return len(texts) == 2 and texts[0] in ("1", "2", "3") and texts[1] == "5" and not words[1].gap
 
 
-def added(found: Sequence[Counted]) -> list[Counted]:
-    """Join what follows directly: a year and two months is a sum, a week or ten days the larger."""
+def added(found: Sequence[Counted], said: Said) -> list[Counted]:
+    """Join what follows directly: a year and two months is a sum, a week or ten days the larger.
+
+    What lasts after a pause is another time: "குடிவந்து பத்து வருசம், ரெண்டு மாசமா தண்ணி வரல".
+    """
     joined: list[Counted] = []
     for each in found:
         last = joined[-1] if joined else None
-        if last is None or last.end != each.start or last.form is not Form.BARE:
+        apart = each.form is Form.LASTING and bool(said.words[each.start].gap)
+        if last is None or last.end != each.start or last.form is not Form.BARE or apart:
             joined.append(each)
             continue
         both = replace(each, start=last.start)

@@ -44,6 +44,9 @@ _FORMS = {
 }
 
 
+_TOLD = ("event", "crime", "somebody", "still", "example")
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """A word for a length of time, in one of its cases."""
@@ -136,8 +139,13 @@ class Said:
     """An utterance with its numbers and marks, each found once."""
 
     def __init__(
-        self, words: Sequence[Word], numbers: Sequence[Number], book: PatternBook[str]
+        self,
+        words: Sequence[Word],
+        numbers: Sequence[Number],
+        book: PatternBook[str],
+        deeds: tuple[str, ...],
     ) -> None:
+        self._deeds = deeds
         self.words = words
         self.numbers = numbers
         self.number_ending = {n.end: n for n in numbers}
@@ -160,6 +168,10 @@ class Said:
         """Tell whether a mark begins within ``reach`` words from ``at``."""
         return any(start in self.starts.get(kind, ()) for start in range(at, at + reach))
 
+    def is_deed(self, at: int) -> bool:
+        """Tell whether the word ends like a verb that says what was done before the time since."""
+        return self.words[at].text.endswith(self._deeds)
+
     def first(self, kind: str, reach: range) -> int | None:
         """Return the index of the first mark in reach."""
         return min((s for s in self.starts.get(kind, ()) if s in reach), default=None)
@@ -177,7 +189,7 @@ class Said:
 
 def mark_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return every word that marks a length of time, with the kind of its mark."""
-    lists = {
+    lists: dict[str, list[str]] = {
         **data["mark"],
         **{f"not_{name}": words for name, words in data["against"].items()},
         "since": data["since"]["words"],
@@ -191,7 +203,16 @@ def mark_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(kind, word) for kind, words in lists.items() for word in words]
 
 
+def point_rows(data: Mapping[str, Any]) -> Iterable[tuple[tuple[int, str], str]]:
+    """Yield every day named from today, with its distance and how it is read."""
+    for point in data["point"]:
+        yield from (((point["days"], point.get("how", "")), word) for word in point["words"])
+    for unit in data["last"]["unit"]:
+        for word in unit["words"]:
+            yield from (((unit["days"], ""), f"{last} {word}") for last in data["last"]["before"])
+
+
 def told_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what is told of a day; needed only where one is named."""
-    kinds = {"onset": "words"} | {kind: kind for kind in ("event", "somebody", "still", "example")}
+    kinds = {"onset": "words"} | {kind: kind for kind in _TOLD}
     return [(kind, word) for kind, name in kinds.items() for word in data["onset"][name]]

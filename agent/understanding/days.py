@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from agent.tamil.numbers import Number
 from agent.tamil.words import Word
 from agent.understanding.day_counts import Counted, Counts, added
-from agent.understanding.day_words import Form, Said, Units, mark_rows, told_rows
+from agent.understanding.day_words import Form, Said, Units, mark_rows, point_rows, told_rows
 from agent.understanding.patterns import Match, PatternBook
 from agent.understanding.tables import read_toml
 
@@ -34,8 +34,15 @@ _WHOLE_ANSWER = 4
 """An answer of so many words may be a bare number with fillers."""
 _LIFE_UNIT = 30
 """The age of a marriage or a house is told in units of so many days or more."""
-_DONE = ("ந்து", "த்து", "ச்சு", "ட்டு", "ங்கி", "ப்பி", "ண்ணி", "ஞ்சு", "dhu", "ndhu", "thu", "chu", "ttu")
-"""Ends of a verb that says what was done, before the time since then."""
+_LONG_LIFE = 5 * 365
+"""So many years beside a shorter time are a life's, whatever is told of them."""
+_YEAR = 365
+_OLD = 7
+"""From so many days on, what has not been done since may be told late in the story."""
+_IF = ("னா", "ட்டா", "ட்டி", "na", "naa", "tti")
+"""Ends of a condition: "இல்லைனா ஆறு மாசம் ஆகும்"."""
+_FINE = 7
+"""How many words after a day may say that all was well on it."""
 _SCHEME_DAYS = 100
 """"நூறு நாள்" alone is a work scheme."""
 
@@ -64,10 +71,9 @@ class Days:
         self._of = tuple(data["onset"]["of"])
         self._too = tuple(data["onset"]["too"])
         self._fillers = frozenset(data["answer"]["fillers"])
+        self._deeds = tuple(data["deed"]["ends"])
         self._judge = _Judge(data["ending"])
-        self._points = PatternBook[tuple[int, str]](
-            ((p["days"], p.get("how", "")), word) for p in data["point"] for word in p["words"]
-        )
+        self._points = PatternBook[tuple[int, str]](point_rows(data))
         self._book = PatternBook[str](mark_rows(data))
         self._told = PatternBook[str](told_rows(data))
 
@@ -82,18 +88,21 @@ class Days:
             asked: whether that was the question; then a bare "ரெண்டு வாரம்" or "நேத்து" counts.
             after: index of the word after the last taking back; what is said there counts more.
         """
-        said = Said(words, numbers, self._book)
+        said = Said(words, numbers, self._book, self._deeds)
         counted = self._counted(said, asked=asked, after=after)
         if counted is None and asked:
             counted = self._bare(said)
-        if counted is not None and counted.days:
+        if counted is not None and 0 < (counted.days or 0) < _YEAR:
             return counted
-        return self._point(said, asked=asked) or counted or _vague(said)
+        point = self._point(said, asked=asked)
+        if counted is not None and counted.days:
+            return point if point and _contrasted(said, counted.end, point.start) else counted
+        return point or counted or _vague(said)
 
     # -- counted -----------------------------------------------------------------------------
 
     def _counted(self, said: Said, *, asked: bool, after: int) -> Lasting | None:
-        found = added(self._counts.find(said))
+        found = added(self._counts.find(said), said)
         judge = self._judge.answers if asked else self._judge.lasts
         kept = [each for each in found if each.days <= _LONGEST and judge(said, each, found)]
         meant = _meant(said, kept, after)
@@ -120,6 +129,7 @@ class Days:
             said.mark(self._told)
         unsure = [m for m in said.matches if m.label == "vague"]
         found: list[tuple[int, int]] = []
+        fine: Match[tuple[int, str]] | None = None
         # The longest match first: "முந்தா நேத்து" holds "நேத்து".
         for match in sorted(points, key=_longest_first):
             days, how = match.label
@@ -127,15 +137,19 @@ class Days:
             if hidden or any(start <= match.start < end for start, end in found):
                 continue
             found.append((match.start, match.end))
+            if _was_fine(said, match) or (asked and _is_over(said, match)):
+                fine = fine or match
+                continue
             if self._is_example(said, match):
                 continue
             end = self._since_end(said, match)
             if not asked and (how == "asked" or said.begins("until", (end or match.end) - 1, 4)):
                 continue
-            told = (asked and not unsure) or self._begins_a_story(said, match)
-            if end or how == "alone" or told:
+            named = asked and (not unsure or days >= _YEAR)
+            if end or how == "alone" or named or self._begins_a_story(said, match):
                 return Lasting(days, match.source, match.start, end or match.end)
-        return None
+        # "It was all right yesterday": it has been so since today.
+        return Lasting(0, fine.source, fine.start, fine.end) if fine else None
 
     def _is_example(self, said: Said, match: Match[tuple[int, str]]) -> bool:
         """Tell "even yesterday": it has been so for longer."""
@@ -147,17 +161,23 @@ class Days:
         if said.words[match.end - 1].text.endswith(self._of):
             return False
         after = range(match.end, min(match.end + _STORY, len(said.words)))
-        onset, event, still = (said.first(kind, after) for kind in ("onset", "event", "still"))
+        start = said.sentence_start(match.start, _BEFORE)
+        if said.first("crime", range(start, after.stop)) is not None:
+            return True
+        onset, event = (said.first(kind, after) for kind in ("onset", "event"))
+        long_ago = match.label[0] >= _OLD
+        still = said.first("still", range(match.end, len(said.words)) if long_ago else after)
         begun = _earliest(onset, event, still)
         # Today and an hour are named for many other reasons.
         common = match.label[0] == 0 or match.label[1] == "hour"
         if common and event is None and None in (onset, still):
             return False
+        if still is not None and match.label[0] >= _LIFE_UNIT:
+            return True
         if _comes_first(said.first("example", after), begun):
             return False
         if event is None and still is None and _comes_first(said.first("somebody", after), begun):
             return False
-        start = said.sentence_start(match.start, _BEFORE)
         before = any(said.begins(kind, start, match.start - start) for kind in ("onset", "event"))
         return begun is not None or before
 
@@ -191,9 +211,11 @@ class _Judge:
         self._quoted = re.compile(endings["quoted"])
         self._passed = re.compile(endings["passed"])
 
-    def answers(self, said: Said, one: Counted, _: Sequence[Counted]) -> bool:
+    def answers(self, said: Said, one: Counted, found: Sequence[Counted]) -> bool:
         """Tell whether a count answers "how long?": anything but what is still to come."""
-        if _is_short(said, one):
+        if _is_short(said, one) or _is_before_a_feast(said, one):
+            return False
+        if len(found) > 1 and (_is_life(said, one) or self._is_history(said, one, found)):
             return False
         if said.begins("not_after", one.end, 1):
             return one.form is Form.LASTING
@@ -205,7 +227,7 @@ class _Judge:
 
     def lasts(self, said: Said, one: Counted, found: Sequence[Counted]) -> bool:
         """Tell whether a count in a story says how long the trouble has lasted."""
-        if _is_short(said, one) or (one.unit < 1 and _is_daily(said, one)):
+        if _is_short(said, one) or _is_before_a_feast(said, one) or _is_part_of_a_day(said, one):
             return False
         if _is_ahead(said, one):
             return _closes_a_clause(said, one) and not self._is_promised(said, one)
@@ -244,17 +266,58 @@ class _Judge:
         return one.unit >= _LIFE_UNIT and named and self._has_passed(said, one)
 
     def _is_history(self, said: Said, one: Counted, found: Sequence[Counted]) -> bool:
-        """Tell "பாகம் பிரிச்சு பத்து வருசம் ஆச்சு, ஆனா ரெண்டு வருசமா ...": only what came before."""
-        done = one.start and said.words[one.start - 1].text.endswith(_DONE)
-        later = (o for o in found if o.form is Form.LASTING and one.end <= o.start)
-        return (
-            bool(done)
-            and self._has_passed(said, one)
-            and any(
-                each.days < one.days and said.begins("contrast", one.end, each.start - one.end)
-                for each in later
-            )
-        )
+        """Tell "பாகம் பிரிச்சு பத்து வருசம் ஆச்சு, ஆனா ரெண்டு வருசமா ...": only what came before.
+
+        Many years beside a shorter time are it even without a contrast, unless the trouble is told
+        of them: "பத்து வருசமா அலையுறேன், ரெண்டு மாசமா பதிலே இல்ல".
+        """
+        later = [
+            o for o in found if o.form is Form.LASTING and one.end <= o.start and o.days < one.days
+        ]
+        if not later or one.unit < _LIFE_UNIT:
+            return False
+        if one.days >= _LONG_LIFE and 1 <= later[0].unit < _YEAR:
+            stop = min(later[0].start, one.end + _LIFE)
+            return not said.begins("struggle", one.end, stop - one.end)
+        if one.unit < _YEAR and not (_follows_a_deed(said, one) and self._has_passed(said, one)):
+            return False
+        return any(_contrasted(said, one.end, each.start) for each in later)
+
+
+def _contrasted(said: Said, end: int, start: int) -> bool:
+    """Tell "but" or "now" between one time and the next."""
+    return end < start and said.begins("contrast", end, start - end + 1)
+
+
+def _was_fine(said: Said, match: Match[tuple[int, str]]) -> bool:
+    """Tell "நேத்து பொழுதோட கூட நல்லாத்தான் இருந்துச்சு": it began after that day."""
+    if match.label[0] != 1 or match.label[1]:
+        return False
+    stop = said.sentence_end(match.end, _FINE)
+    return said.begins("fine", match.end, stop - match.end)
+
+
+def _is_over(said: Said, match: Match[tuple[int, str]]) -> bool:
+    """Tell "நேத்து ராத்திரி வரைக்கும் எரிஞ்சுது": until then it was not so."""
+    at = match.end
+    while said.begins("time", at, 1):
+        at += 1
+    return match.label[0] == 1 and said.begins("until", at, 1)
+
+
+def _is_before_a_feast(said: Said, one: Counted) -> bool:
+    """Tell "தீவாளிக்கு ரெண்டு நா முன்னாடி": no count from today."""
+    ends = said.ends.get("feast", ())
+    return one.start in ends and any(
+        said.begins(kind, one.end, 2) for kind in ("before_now", "not_after")
+    )
+
+
+def _is_part_of_a_day(said: Said, one: Counted) -> bool:
+    """Tell "two hours every day", "half a day's leave" and the hour since something was ordered."""
+    if one.unit >= 1:
+        return one.days == 0 and one.form is not Form.LASTING
+    return _is_daily(said, one) or "order" in said.starts
 
 
 def _is_short(said: Said, one: Counted) -> bool:
@@ -293,13 +356,22 @@ def _is_told(said: Said, one: Counted) -> bool:
 
 
 def _closes_a_clause(said: Said, one: Counted) -> bool:
-    """Tell "மனு எழுதி ஒன்றரை மாசம், ...": so long since that was done."""
-    if not one.start or one.unit < 1:
+    """Tell "மனு எழுதி ஒன்றரை மாசம், ...": so long since that was done, or stopped."""
+    if one.unit < 1 or not _follows_a_deed(said, one):
         return False
     end = one.end + said.begins("not_coming", one.end, 1)
-    over = end == len(said.words) or bool(said.words[end].gap)
-    before = said.words[one.start]
-    return over and not before.gap and said.words[one.start - 1].text.endswith(_DONE)
+    end += said.begins("courtesy", end, 1)
+    return end >= len(said.words) or bool(said.words[end].gap)
+
+
+def _follows_a_deed(said: Said, one: Counted) -> bool:
+    """Tell whether what was done, or is not done, stands right before it."""
+    if not one.start or said.words[one.start].gap:
+        return False
+    said_so = one.start in said.ends.get("trouble", ()) and not said.words[
+        one.start - 1
+    ].text.endswith(_IF)
+    return said_so or said.is_deed(one.start - 1)
 
 
 def _is_life(said: Said, one: Counted) -> bool:

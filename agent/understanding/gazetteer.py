@@ -48,6 +48,8 @@ _ROMAN = {
 _VOWEL_SIGNS = "ாிீுூெேைொோௌ"
 _DIALECT = 0.92
 """A Tamil spelling that is the same but for what dialects vary (ஒறையூர் = உறையூர்)."""
+_SAID_AS_A = 0.98
+"""A Tamil spelling that is the same but for ஐ said as அ (கழுகுமல = கழுகுமலை)."""
 _DIALECT_FROM = 7
 """Letters of such a spelling, one more inside a name: வள்ளம் (boat) is not வல்லம்."""
 _SPOKEN = (
@@ -320,6 +322,8 @@ def _likeness(spoken: str, name: _Name) -> float:
         # Nobody was taught to spell them: Aamboor = Ambur, Koodaloor = Gudalur.
         folded = fuzz.ratio(_folded(spoken), _folded(written)) / 100
         return max(fuzz.ratio(spoken, written) / 100, _FREE_SPELLING * folded)
+    if spoken.replace("ை", "") == written.replace("ை", ""):
+        return _SAID_AS_A
     least = _DIALECT_FROM + (spoken[:1] == written[:1])
     dialect = len(spoken) >= least and _plain(spoken) == _plain(written)
     return max(fuzz.ratio(spoken, written) / 100, _DIALECT * dialect)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from agent.tamil.sound import PULLI
 from agent.tamil.words import Word
 from agent.understanding.gazetteer import Size
 from agent.understanding.mention_roles import Mention, Role
@@ -42,7 +43,7 @@ class Hints:
         self._sending = tuple(data["sending"])
         self._seek_there = tuple(data["seek_there"])
         self._hospital = tuple(data["hospital"])
-        self._hospital_trouble = tuple(data["hospital_trouble"])
+        self._hospital_trouble = _open_ended(data["hospital_trouble"])
         self._admitted = tuple(data["admitted"])
         self._elsewhere = tuple(data["elsewhere"])
         self._toward = frozenset(data["toward"])
@@ -62,10 +63,22 @@ class Hints:
         self._own_before = frozenset(data["own_before"])
         self._own_after = frozenset(data["own_after"])
         self._over = frozenset(data["denied_over"])
+        self._over_starts = tuple(data["denied_over_starts"])
+        self._fused_denial = tuple(data["fused_denial"])
+        self._negation = frozenset(data["negation"])
+        self._driving = tuple(data["driving"])
+        self._living = tuple(data["living"])
+        self._here = frozenset(data["here"])
+        self._house = tuple(data["house"])
+        self._native = tuple(data["native"])
 
     def over(self, word: Word) -> bool:
         """Tell whether the word may stand between a name and its "இல்ல"."""
-        return word.text in self._over
+        return word.text in self._over or word.text.startswith(self._over_starts)
+
+    def fused_denial(self, word: Word) -> bool:
+        """Tell whether such a word holds the "இல்ல" itself: இருக்கறதில்ல, பக்கமில்லீங்க."""
+        return word.text.endswith(self._fused_denial)
 
     def apply(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
         """Return the mentions with BESIDE, OWN, ROAD and DENIED said where the words say so."""
@@ -74,6 +87,9 @@ class Hints:
             return [_beside(m) if self._is_sent(words, m) else m for m in found]
         found = [self._by_neighbours(words, m) for m in found]
         found = self._by_hospital(words, found)
+        found = self._by_failing(words, found)
+        found = self._by_driving(words, found)
+        found = self._by_house(words, found)
         found = self._by_road(words, found)
         found = self._by_way(words, found)
         found = self._by_contrast(words, found)
@@ -106,7 +122,8 @@ class Hints:
         if ahead.split(" ")[0] in self._own_after:
             return replace(mention, role=Role.OWN)
         before = words[max(0, mention.start - _LOOK_BACK) : mention.start]
-        if any(word.text in self._own_before for word in before):
+        denied = any(word.text in self._negation for word in before)
+        if not denied and any(word.text in self._own_before for word in before):
             return replace(mention, role=Role.OWN)
         return mention
 
@@ -175,6 +192,78 @@ class Hints:
         fails = any(word.text.startswith(self._hospital_trouble) for word in rest)
         return mention if fails else _beside(mention)
 
+    def _by_failing(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
+        """The hospital that fails is meant, not the home and not where the sick are sent on.
+
+        "வால்பாறை ஜிஎச்ல டாக்டர் இல்ல, பொள்ளாச்சிக்கு அனுப்புறாங்க": between the name of the one and the
+        next place stands what is wrong.
+        """
+        plain = (Role.PLACE, Role.BESIDE)
+        ends = [m.start for m in found[1:]] + [len(words)]
+        failing = [
+            m
+            for m, end in zip(found, ends, strict=True)
+            if m.role in plain and self._fails(words, m, end)
+        ]
+        if len(failing) != 1 or failing[0].size >= Size.OUTSIDE:
+            return found
+        one = failing[0]
+        return [
+            replace(m, role=Role.OWN)
+            if m is one
+            else _beside(m)
+            if m.role is Role.PLACE and m.end != one.start
+            else m
+            for m in found
+        ]
+
+    def _fails(self, words: Sequence[Word], mention: Mention, end: int) -> bool:
+        """Tell whether the mention is of a hospital, and something is wrong in it."""
+        texts = [word.text for word in words[mention.start : end]]
+        size = mention.end - mention.start
+        named = any(text.startswith(self._hospital) for text in texts[: size + _LOOK_AHEAD])
+        return named and any(text.startswith(self._hospital_trouble) for text in texts[size:])
+
+    def _by_driving(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
+        """In "போரூர் ஸ்டாண்டுல ஆட்டோ ஓட்டறவன், ராமாபுரம் ..." the first is where he waits for fares."""
+        result = list(found)
+        for at, mention in enumerate(found):
+            others = any(m.role in (Role.PLACE, Role.OWN) for m in found if m is not mention)
+            texts = [word.text for word in _clause(words, mention.end)]
+            if others and mention.role is Role.PLACE and _says(texts, self._driving):
+                result[at] = _beside(mention)
+        return result
+
+    def _by_house(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
+        """Whose house has the trouble, when the caller says that he himself lives elsewhere.
+
+        "X-ல என் தங்கை வீட்டில் தண்ணி வரல, நான் Y-ல வசிக்கிறேன்", and "நாங்க X-ல இருக்கோம், சொந்த ஊரு Y,
+        இங்க தண்ணி வரல".
+        """
+        houses = [m for m in found if m.role is not Role.DENIED and self._has_house(words, m)]
+        others = [m for m in found if m not in houses]
+        if len(others) and houses and all(self._lived_in(words, m) for m in others):
+            return [replace(m, role=Role.OWN) if m in houses else _beside(m) for m in found]
+        homes = [m for m in found if self._lived_in(words, m)]
+        natives = [m for m in found if m not in homes and self._is_native(words, m)]
+        if homes and natives and len(homes) + len(natives) == len(found):
+            last = max(m.end for m in found)
+            if any(word.text in self._here for word in words[last : last + _LOOK_FAR]):
+                return [replace(m, role=Role.OWN) if m in homes else _beside(m) for m in found]
+        return found
+
+    def _has_house(self, words: Sequence[Word], mention: Mention) -> bool:
+        texts = [word.text for word in _clause(words, mention.end)]
+        return any(text.startswith(self._house) for text in texts)
+
+    def _lived_in(self, words: Sequence[Word], mention: Mention) -> bool:
+        clause = [word.text for word in _clause(words, mention.end)]
+        return _says(clause, self._living)
+
+    def _is_native(self, words: Sequence[Word], mention: Mention) -> bool:
+        before = words[max(0, mention.start - _LOOK_BACK) : mention.start]
+        return any(word.text.startswith(self._native) for word in before)
+
     def _is_admitted(self, words: Sequence[Word], mention: Mention) -> bool:
         texts = [word.text for word in _clause(words, mention.end)[:3]]
         return _says(texts[:2], self._hospital) and any(t.startswith(self._admitted) for t in texts)
@@ -242,7 +331,7 @@ class Beyond:
         self._states = frozenset(data["outside_states"])
         self._cities = frozenset(data["outside_cities"])
         self._abroad = frozenset(data["outside_abroad"])
-        self._border = frozenset(data["border"])
+        self._border = tuple(data["border"])
         self._here = frozenset(data["here"])
         self._there = frozenset(data["there"])
         self._our = frozenset(data["our"])
@@ -267,7 +356,7 @@ class Beyond:
         if mention.role not in (Role.PLACE, Role.DISTRICT, Role.OWN):
             return False
         after = [word.text for word in words[mention.end : mention.end + _LOOK_AHEAD]]
-        if any(text in self._border for text in after):
+        if any(text.startswith(self._border) for text in after):
             return False
         return not (self._comes_from(words, mention) or self._lives(words, mention))
 
@@ -335,9 +424,9 @@ class Beyond:
         texts = [word.text for word in words[mention.end : mention.end + 2]]
         return any(text.startswith(self._start) for text in texts)
 
-    def _follows(self, words: Sequence[Word], mention: Mention, what: frozenset[str]) -> bool:
+    def _follows(self, words: Sequence[Word], mention: Mention, what: tuple[str, ...]) -> bool:
         after = words[mention.end : mention.end + _LOOK_AHEAD]
-        return any(word.text in what for word in after)
+        return any(word.text.startswith(what) for word in after)
 
     def _visited(self, words: Sequence[Word], mention: Mention) -> bool:
         """Tell "திருப்பதிக்கு போயிருந்தோம், ... அங்க ...": something happened on a journey."""
@@ -373,6 +462,11 @@ class Beyond:
         last = words[mention.end - 1].text
         locative = last.endswith(_LOCATIVE) and all(last != e.name_en for e in mention.entries)
         return locative or any(text in _LOCATIVE or _is_locative(text) for text in texts[:3])
+
+
+def _open_ended(starts: Sequence[str]) -> tuple[str, ...]:
+    """Let a vowel follow the last consonant: ஸ்கேன் begins ஸ்கேனு too."""
+    return tuple(start.removesuffix(PULLI) for start in starts)
 
 
 def _is_locative(text: str) -> bool:

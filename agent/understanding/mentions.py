@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from agent.tamil.endings import stems
 from agent.tamil.sound import join_keys, sound_key
@@ -29,12 +30,15 @@ _STORY_LETTERS = 6
 _ASKED_LIKENESS = 0.72
 _CERTAIN = 0.95
 """A name with a filler or pointer word in it ("மன்னை பக்கம்" is not Manapakkam) must be spelled so."""
+_LOOSE = 0.86
+"""Below this a name is only alike: it does not count beside one that is certain."""
 _LONGER = 0.03
 """What each further word of a name is worth when two readings compete."""
 _SOUND_STEMS = 4
 _SOUND_WORDS = 12
 """How far into an answer slips are looked for: each word costs a search of the whole table."""
-_DENIED_OVER = 2
+_LOCATIVE = ("ுல", "ில", "ைல", "யில்", "ூரில்", "த்தில்", "ட்டில்", "ற்றில்", "ூர்ல", "ம்ல", "டில", "ிலே")
+_DENIED_OVER = 4
 """Words that may stand between a name and its "இல்ல"."""
 
 
@@ -59,6 +63,7 @@ class MentionFinder:
         self.beyond = Beyond(data)
         """Tells whether a place outside Tamil Nadu is the one of the trouble."""
         self._filler = frozenset(data["filler"]) | frozenset(self._roles)
+        self._everyday = frozenset(data["everyday"])
         self._where_endings = tuple(data["where_endings"])
         self._where_words = frozenset(data["where_words"])
 
@@ -76,11 +81,29 @@ class MentionFinder:
             return self._without_ordinary(words, found)
         if not found:
             found = self._sound_alikes(words, keys)
-        return self._without_generic(words, found)
+        return self._without_generic(words, self._without_loose(found))
 
     def is_filler(self, word: Word) -> bool:
         """Tell whether the word is said around places but names none."""
         return word.text in self._filler
+
+    def _is_everyday(self, word: Word) -> bool:
+        """Tell a thing of every address ("பச்ச கேட்டு போட்ட வீடு")."""
+        return not self._everyday.isdisjoint(_stems_of(word.text))
+
+    def _is_plain_word(self, word: Word) -> bool:
+        return self.is_filler(word) or self._is_everyday(word)
+
+    def _without_loose(self, found: list[Mention]) -> list[Mention]:
+        """Drop what is only like a name beside one that is spelled as in the table."""
+        sure = [m for m in found if _best_likeness(m) >= _CERTAIN]
+        return [
+            m
+            for m in found
+            if not sure
+            or _best_likeness(m) >= _LOOSE
+            or any(_same_district(self._gazetteer, m, s) for s in sure)
+        ]
 
     def _scan(
         self, words: Sequence[Word], keys: Sequence[list[tuple[str, str]]], *, asked: bool
@@ -92,7 +115,23 @@ class MentionFinder:
             if mention is not None:
                 found.append(mention)
             at = mention.end if mention is not None else at + 1
-        return self._hints.apply(words, _denied_together(words, found))
+        return self._hints.apply(words, self._denied_together(words, found))
+
+    def _denied_together(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
+        """Deny both of "தேனி கூடலூர் இல்ல" and "சென்னையில இருக்குற ராயபுரம் இல்ல".
+
+        The larger only says which one is not meant.
+        """
+        result = list(found)
+        for at in range(1, len(found)):
+            before, after = found[at - 1], found[at]
+            between = words[before.end : after.start]
+            together = not any(word.gap for word in words[before.end : after.start + 1])
+            together = together and all(self._hints.over(word) for word in between)
+            larger = before.size > Size.TOWN and before.role is Role.PLACE
+            if after.role is Role.DENIED and together and larger:
+                result[at - 1] = replace(before, role=Role.DENIED)
+        return result
 
     def _at(
         self, words: Sequence[Word], keys: Sequence[list[tuple[str, str]]], at: int, *, asked: bool
@@ -143,9 +182,13 @@ class MentionFinder:
             least = _STORY_NAME
         if any(self.is_filler(word) for word in words[at : last + 1]):
             least = _CERTAIN
+        if any(self._is_everyday(word) for word in words[at : last + 1]):
+            least = 1.0
         if gaps:
             # Across a comma only a name known as a whole ("சேலம், ஆத்தூர்") is one name.
             least = 1.0
+            if self._role(words, last + 1) is Role.DENIED:
+                return  # in "ஆத்தூர், சேலத்துல இருக்கறது இல்ல" only the second is denied
         before = [word.key for word in words[at:last]]
         text = "".join(word.text for word in words[at:last])
         for key, stem in keys[last]:
@@ -160,6 +203,8 @@ class MentionFinder:
 
     def _mention(self, words: Sequence[Word], start: int, end: int, hits: Sequence[Hit]) -> Mention:
         role = self._role(words, end)
+        if role is Role.ROAD and _in_the_place(words[end - 1].text, hits):
+            role = Role.PLACE  # "பீளமேட்டுல ரோடு மோசம்": the road in it, not one called after it
         if role is Role.DISTRICT:
             hits = [hit for hit in hits if hit.entry.size is Size.DISTRICT] or hits
         elif role is Role.SEAT:
@@ -172,6 +217,10 @@ class MentionFinder:
         """Tell from the word that follows; in "X-ல இருக்கறது இல்ல" from the one after."""
         after = end
         while after < min(end + _DENIED_OVER, len(words)) and self._hints.over(words[after]):
+            if words[after].gap == "." or (after == end and words[after].gap):
+                break
+            if self._hints.fused_denial(words[after]):
+                return Role.DENIED
             after += 1
         if after > end and self._role_of(words, after) is Role.DENIED:
             return Role.DENIED
@@ -240,7 +289,7 @@ class MentionFinder:
         found: list[Mention] = []
         at = 0
         while at < min(len(words), _SOUND_WORDS):
-            mention = None if self.is_filler(words[at]) else self._sound_alike(words, keys, at)
+            mention = None if self._is_plain_word(words[at]) else self._sound_alike(words, keys, at)
             if mention is not None:
                 found.append(mention)
             at = mention.end if mention is not None else at + 1
@@ -253,7 +302,7 @@ class MentionFinder:
             last = at + size - 1
             if last >= len(words) or any(w.gap for w in words[at + 1 : last + 1]):
                 continue
-            if any(self.is_filler(word) for word in words[at : last + 1]):
+            if any(self._is_plain_word(word) for word in words[at : last + 1]):
                 continue
             before = [word.key for word in words[at:last]]
             text = "".join(word.text for word in words[at:last])
@@ -269,16 +318,19 @@ class MentionFinder:
         return None
 
 
-def _denied_together(words: Sequence[Word], found: list[Mention]) -> list[Mention]:
-    """Deny both words of "தேனி கூடலூர் இல்ல": the larger only says which one."""
-    result = list(found)
-    for at in range(1, len(found)):
-        before, after = found[at - 1], found[at]
-        together = before.end == after.start and not words[after.start].gap
-        larger = before.size > Size.TOWN and before.role is Role.PLACE
-        if after.role is Role.DENIED and together and larger:
-            result[at - 1] = replace(before, role=Role.DENIED)
-    return result
+@lru_cache(maxsize=4096)
+def _stems_of(text: str) -> tuple[str, ...]:
+    return stems(text)
+
+
+def _in_the_place(text: str, hits: Sequence[Hit]) -> bool:
+    """Tell a locative from a name that ends like one (நாகர்கோவில்)."""
+    named = any(hit.entry.name_ta.endswith(text) for hit in hits)
+    return text.endswith(_LOCATIVE) and not named
+
+
+def _best_likeness(mention: Mention) -> float:
+    return max(hit.likeness for hit in mention.hits)
 
 
 def _stem_keys(word: Word) -> list[tuple[str, str]]:

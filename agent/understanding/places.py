@@ -133,6 +133,9 @@ class PlaceResolver:
     ) -> Mention | None:
         """Return the place outside Tamil Nadu where the trouble is, or None."""
         outside = [m for m in meant if m.size is Size.OUTSIDE]
+        sure = [m for m in outside if m.role is Role.OWN]
+        if sure and all(m.role in _CONTEXT for m in inside):
+            return sure[0]
         named = [m for m in inside if m.role is not Role.BESIDE]
         owned = [m for m in inside if m.role is Role.OWN]
         reader = self._finder.beyond
@@ -226,7 +229,12 @@ class PlaceResolver:
             where = {n for m in before for entry in m.entries for n, _ in entry.seats}
             districts = {self._gazetteer.seats[n].district_en for n in where}
             numbers = {c.number for c in candidates if c.district_en in districts}
-        return [c for c in candidates if c.number not in numbers] or candidates
+        left = [c for c in candidates if c.number not in numbers]
+        if len(left) == len(candidates) and not shared:
+            # "not the one near X": of places of one name, that of X's district is left out.
+            region = self._districts(denied)
+            left = [c for c in candidates if c.district_en not in region]
+        return left or candidates
 
     def _candidates(self, mention: Mention) -> list[SeatCandidate]:
         best: dict[int, SeatCandidate] = {}

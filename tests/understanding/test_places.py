@@ -245,6 +245,13 @@ def test_a_story_says_which_of_its_places_has_the_trouble(places, story, seats):
         ("current kambi arundhu kedakku, Thaathayangarpettai sandhai", {145}),
         ("fogging adikave maatranga, Tondiarpettai tollgate anda", {11}),
         ("Thirumangalathula thanni varala madurai pakkam", {196}),
+        # the hospital that fails; where a driver waits; the name of a hymn with a case ending
+        ("Valparai GH la doctor illa, prasava vali vandha pollachi ku anupuraanga", {124}),
+        ("கொருக்குப்பேட்டைலேந்து ஸ்டான்லி ஆஸ்பத்திரிக்கு போனோம், ஸ்கேனு ரிப்பேரு", {17}),
+        ("நான் கிண்டி ஸ்டேஷன்ல ஆட்டோ ஓட்றவன், வேளச்சேரில தண்ணி தேங்குது", {26}),
+        ("நான் ராயபுரத்துல ஷேர் ஆட்டோ ஓட்றவன், பீளமேட்டுல ரோடு மோசம்", {121}),
+        ("பேசின் பிரிட்ஜாண்ட போன புடுங்கினு பூட்டானுங்க", {17}),
+        ("எங்க தேவாரத்துல பஸ்ஸ நிப்பாட்டிட்டாங்க", {200, 201}),
     ],
 )
 def test_a_place_of_a_story_survives_what_is_only_beside_it(places, story, seats):
@@ -284,6 +291,22 @@ def test_a_word_that_sounds_like_a_name_is_none(places, story):
         ("நான் பெங்களூர்ல இருக்கேன், எங்க ஊர் ஆம்பூர்", {48}),
         ("பாண்டிச்சேரி போற வழில கோட்டக்குப்பம்", {73}),
         ("சென்னை முத்தியால்பேட்டை", {18}),
+        # a denied region, whatever relative clause stands between
+        ("சிவகிரிங்ணா, தென்காசி பக்கமிருக்கறது இல்லீங், நம்ம ஈரோட்டு சிவகிரி", {100}),
+        ("Sivagiri nga, Tenkasi side irukkaradhu illeeng, Erode Sivagiri", {100}),
+        ("சிவகிரி அண்ணாச்சி, ஈரோட்டுப் பக்கம் உள்ளதில்ல, வாசுதேவநல்லூர் பக்கத்துல", {220}),
+        ("திருப்பூர் ராயபுரமுங், மெட்ராஸ்ல இருக்கறதில்ல", {114}),
+        ("ராயபுரம்ங்க, சென்னையில இருக்குற ராயபுரம் இல்ல, திருப்பூர் ராயபுரம்", {114}),
+        ("கூடலூர் சார், தேனி மாவட்டத்துல இருக்கறதில்ல, ஊட்டி பக்கத்துல", {109}),
+        ("ஆத்தூர், சேலத்துப் பக்கம் இருக்கறது கிடையாது, திண்டுக்கல்", {129}),
+        ("ராமாபுரம்ங்க, மெட்ராஸ்ல இருக்கற ராமாபுரம், மதுராந்தகத்துல இருக்கறது இல்ல", {7, 28}),
+        # near a town that tells which; ஐ said as அ; said so
+        ("கும்மோணம் பக்கத்துல சாக்கோட்டங்க", {171}),
+        ("சாக்கோட்டை, காரைக்குடி பக்கத்துல", {184}),
+        ("கழுகுமல அண்ணாச்சி, வெட்டுவான் கோயில் போற பாதைக்கு கீழ்ப்பக்கம்", {218}),
+        ("பேரையூருண்டு போட்டுக்கங்க", {196}),
+        ("கொல்லங்கோடு, கேரளா பார்டருக்கு இஞ்ச தான்", {234}),
+        ("பள்ளிவாசலு பக்கம், பச்ச கேட்டு போட்ட வீடு", set()),
     ],
 )
 def test_an_answer_is_the_place_meant_and_not_the_way_to_it(places, answer, seats):
@@ -318,6 +341,9 @@ def test_a_place_outside_beside_a_sound_alike_is_outside(places, answer):
         ("Trivandrum medical college la operation date tharala", True),
         ("சவுதில வேல பாத்தேன், சம்பளம் குடுக்காம அனுப்பிட்டாங்க", True),
         ("வீடு ஓசூர்ல பட் என் ஷாப் பெங்களூரு எலக்ட்ரானிக் சிட்டில, ட்ரெய்னேஜ் ஓவர்ஃப்ளோ", True),
+        ("நாங்க மூணாறுல இருக்கோம் சொந்த ஊரு போடிப் பக்கம், இங்க தண்ணி விடல", True),
+        ("புதுச்சேரி லாஸ்பேட்டையில் என் தங்கை வீட்டில் புழு; நான் வானூரில்தான் வசிக்கிறேன்", True),
+        ("நான் பெங்களூர்ல இருக்கேன், சொந்த ஊரு ஆம்பூர், அங்க தண்ணி வரல", False),
         # somebody works, studies or goes there, or something comes from there
         ("நான் துபாய்ல இருக்கேன், ஊர்ல எங்க அம்மாவுக்கு பென்சன் வரல", False),
         ("பெங்களூர்ல வேலை பாக்குறேன், எங்க கிராமத்துல ரோடு இல்ல", False),
