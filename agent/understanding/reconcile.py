@@ -26,6 +26,8 @@ _MODEL_SCORE = 0.7
 _SURE = 0.75
 """From this confidence on the rules' category is not asked about."""
 _MOST_DAYS = 36_500
+_LONG_STORY = 14
+"""Words of a story from which on a place or a time not found is worth asking for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,9 @@ def doubt_of(turn: UnderstoodTurn, expecting: Slot | None) -> Doubt:
     if turn.intent in (Intent.STATUS, Intent.HUMAN, Intent.ABUSE) and not _disputed(turn):
         return Doubt()
     unsure = _least_sure(turn) < _SURE
-    return Doubt(purpose=unsure, place=unsure and not placed, days=unsure and turn.days is None)
+    # Who tells so much mostly says where and since when; tables may have missed it.
+    search = unsure or len(turn.text.split()) >= _LONG_STORY
+    return Doubt(purpose=unsure, place=search and not placed, days=search and turn.days is None)
 
 
 def _least_sure(turn: UnderstoodTurn) -> float:
