@@ -11,6 +11,9 @@ from agent.tamil.sound import is_tamil, plain, sound_key
 MAX_WORDS = 120
 """Longest utterance read, in words; what follows is stored but not understood (about a minute)."""
 
+MAX_LETTERS = 80
+"""Letters of a word that are read; no word is so long, but a broken recogniser can write one."""
+
 _WORD = re.compile(r"[\u0B80-\u0BFF]+|[^\W\d_\u0B80-\u0BFF]+|[0-9]+")
 _INITIAL = re.compile(r".{1,2}|..்")
 """A dot after one of these belongs to an initial (எம்.எல்.ஏ.), not to a sentence."""
@@ -55,7 +58,8 @@ def split_words(text: str) -> tuple[Word, ...]:
         if len(words) == MAX_WORDS:
             break
         gap = _gap(text[before : found.start()], words[-1].text if words else "")
-        words.append(Word(found[0].lower(), found.start(), found.end(), gap))
+        text_read = found[0][:MAX_LETTERS].lower()
+        words.append(Word(text_read, found.start(), found.end(), gap))
         before = found.end()
     return tuple(words)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from agent.tamil.words import MAX_WORDS, masked, spaced, split_words
+from agent.tamil.words import MAX_LETTERS, MAX_WORDS, masked, spaced, split_words
 
 
 def texts(text):
@@ -50,3 +50,11 @@ def test_masked_words_keep_their_place_and_match_nothing():
 
 def test_an_endless_turn_is_read_up_to_a_limit():
     assert len(split_words("தண்ணி " * 10_000)) == MAX_WORDS
+
+
+def test_an_endless_word_is_read_up_to_a_limit_and_keeps_its_place():
+    text = "ஆத்தூர்" * 5_000
+    words = split_words(text)
+    assert len(words) == 1
+    assert len(words[0].text) == MAX_LETTERS
+    assert (words[0].start, words[0].end) == (0, len(text))
