@@ -91,10 +91,14 @@ class Classifier:
         """Read the file.
 
         Raises:
-            OSError, ValueError: the file is missing or is none of ours.
+            OSError: the file is missing.
+            ValueError: it is none of ours.
         """
         with np.load(path, allow_pickle=False) as model:
-            return cls({name: model[name] for name in model.files})
+            try:
+                return cls({name: model[name] for name in model.files})
+            except KeyError as missing:
+                raise ValueError(f"{path.name} is no classifier: it lacks {missing}") from None
 
     def read(self, words: Sequence[Word]) -> Opinion | None:
         """Return the scores of a sentence, None when no n-gram of it is known.

@@ -13,45 +13,18 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from functools import cache
 
-from rapidfuzz import fuzz, process
+from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from agent.complaint import SeatCandidate
-from agent.tamil.sound import PULLI, is_tamil, join_keys, plain, sound_key
+from agent.tamil.sound import join_keys, sound_key
 from agent.tamil.words import split_texts
+from agent.understanding.likeness import letters, likeness
 from agent.understanding.tables import read_csv, read_toml
 
 _PARENTHESIS = re.compile(r"\s*\([^)]*\)")
-_DOUBLED = re.compile(r"(.)\1+")
 _CLOSE = 0.06
 """Two spellings of one sound this near to what was heard both stay candidates."""
-_OTHER_SCRIPT = 0.92
-"""A Latin word that sounds like a Tamil name: sure of the sound, not of the letters."""
-_FREE_SPELLING = 0.97
-"""A Latin spelling that is the same but for long vowels and doubled letters."""
-_FOLDS = (
-    ("aa", "a"), ("ee", "i"), ("ii", "i"), ("oo", "u"), ("uu", "u"), ("zh", "l"), ("th", "t"),
-    ("dh", "d"), ("ph", "p"), ("sh", "s"), ("ll", "l"), ("tt", "t"), ("nn", "n"), ("pp", "p"),
-    ("kk", "k"), ("mm", "m"), ("rr", "r"), ("ch", "s"), ("w", "v"),
-)  # fmt: skip
-_VOICED = str.maketrans({"d": "t", "b": "p", "g": "k", "j": "s", "c": "s", "y": None, "h": None})
-"""Letters of one Tamil sign, and the glide nobody writes twice the same way."""
-_ROMAN = {
-    **dict.fromkeys("க", "k"), **dict.fromkeys("சஜஷஸ", "s"), **dict.fromkeys("டத", "t"),
-    **dict.fromkeys("ப", "p"), **dict.fromkeys("ஙஞணநன", "n"), **dict.fromkeys("ம", "m"),
-    **dict.fromkeys("ய", "y"), **dict.fromkeys("ரற", "r"), **dict.fromkeys("லளழ", "l"),
-    **dict.fromkeys("வ", "v"), **dict.fromkeys("ஹ", "h"),
-    **dict.fromkeys("அஆஐாை", "a"), **dict.fromkeys("இஈிீ", "i"), **dict.fromkeys("உஊுூ", "u"),
-    **dict.fromkeys("எஏெே", "e"), **dict.fromkeys("ஒஓொோ", "o"), **dict.fromkeys("ஔௌ", "au"),
-}  # fmt: skip
-"""Tamil letters as most people write them in Latin ones; e and i, o and u stay apart."""
-_VOWEL_SIGNS = "ாிீுூெேைொோௌ"
-_DIALECT = 0.92
-"""A Tamil spelling that is the same but for what dialects vary (ஒறையூர் = உறையூர்)."""
-_SAID_AS_A = 0.98
-"""A Tamil spelling that is the same but for ஐ said as அ (கழுகுமல = கழுகுமலை)."""
-_DIALECT_FROM = 7
-"""Letters of such a spelling, one more inside a name: வள்ளம் (boat) is not வல்லம்."""
 _SPOKEN = (
     ("மருத்துவமனை", "ஆஸ்பத்திரி"),
     ("மருத்துவமனை", "ஹாஸ்பிட்டல்"),
@@ -161,6 +134,10 @@ class _Name:
     letters: str
     entry: Entry
 
+    def likeness(self, spoken: str) -> float:
+        """Return how much the letters agree with it, 0..1."""
+        return likeness(spoken, self.letters, self.entry.name_en, self.entry.name_ta)
+
 
 @dataclass(frozen=True, slots=True)
 class NameLists:
@@ -222,18 +199,18 @@ class Gazetteer:
         names = self._by_key.get(key)
         if not names:
             return []
-        likeness: dict[int, Hit] = {}
+        best_of: dict[int, Hit] = {}
         for name in names:
-            value = _likeness(spoken, name)
-            known = likeness.get(id(name.entry))
+            value = name.likeness(spoken)
+            known = best_of.get(id(name.entry))
             if known is None or known.likeness < value:
-                likeness[id(name.entry)] = Hit(name.entry, value)
-        best = max(hit.likeness for hit in likeness.values())
+                best_of[id(name.entry)] = Hit(name.entry, value)
+        best = max(hit.likeness for hit in best_of.values())
         margin = 0.0 if best == 1.0 else _CLOSE
-        near = [hit for hit in likeness.values() if hit.likeness >= best - margin]
+        near = [hit for hit in best_of.values() if hit.likeness >= best - margin]
         # Places of one name stay together whatever the spelling: which is meant must be asked.
         named = {_bare_name(hit.entry.name_ta) for hit in near}
-        alike = [h for h in likeness.values() if _bare_name(h.entry.name_ta) in named]
+        alike = [h for h in best_of.values() if _bare_name(h.entry.name_ta) in named]
         return near + [replace(hit, likeness=best) for hit in alike if hit not in near]
 
     def vowel_slips(self, key: str) -> list[Hit]:
@@ -279,7 +256,7 @@ class Gazetteer:
         return [Hit(h.entry, score * 0.85, sounds=True) for h in self.look_up(best, spoken)]
 
     def _sound_score(self, key: str, spoken: str, similarity: float) -> float:
-        spelling = max(_likeness(spoken, name) for name in self._by_key[key])
+        spelling = max(name.likeness(spoken) for name in self._by_key[key])
         return (similarity + spelling) / 2
 
     def same_name(self, entry: Entry) -> str:
@@ -294,69 +271,6 @@ class Gazetteer:
 def name_key(name: str) -> str:
     """Return the sound key of a whole name."""
     return join_keys([sound_key(text) for text in split_texts(name)])
-
-
-def letters(name: str) -> str:
-    """Return the letters of a name without spaces and dots, lower case."""
-    return "".join(split_texts(name))
-
-
-def _likeness(spoken: str, name: _Name) -> float:
-    """Return how much the letters agree, 0..1.
-
-    A Tamil word that sounds like an English spelling is measured against the Tamil name: கிழக்கு
-    sounds like *Killai*, but is nothing like கிள்ளை.
-    """
-    written = name.letters
-    if spoken == written:
-        return 1.0
-    if is_tamil(spoken) and not is_tamil(written):
-        written = letters(name.entry.name_ta)
-    elif is_tamil(written) and not is_tamil(spoken):
-        # Latin spellings vary freely ("thandaiyarpettai"), ordinary English words do not agree at
-        # all: "since" sounds like செஞ்சி.
-        alike = fuzz.ratio(spoken, letters(name.entry.name_en)) / 100
-        voiced = fuzz.ratio(_voiced(spoken), _voiced(_romanised(written))) / 100
-        return _OTHER_SCRIPT * (0.6 + 0.4 * max(alike, voiced))
-    elif not is_tamil(spoken):
-        # Nobody was taught to spell them: Aamboor = Ambur, Koodaloor = Gudalur.
-        folded = fuzz.ratio(_folded(spoken), _folded(written)) / 100
-        return max(fuzz.ratio(spoken, written) / 100, _FREE_SPELLING * folded)
-    if spoken.replace("ை", "") == written.replace("ை", ""):
-        return _SAID_AS_A
-    least = _DIALECT_FROM + (spoken[:1] == written[:1])
-    dialect = len(spoken) >= least and _plain(spoken) == _plain(written)
-    return max(fuzz.ratio(spoken, written) / 100, _DIALECT * dialect)
-
-
-@cache
-def _folded(latin: str) -> str:
-    for many, one in _FOLDS:
-        latin = latin.replace(many, one)
-    return latin
-
-
-@cache
-def _romanised(tamil: str) -> str:
-    """Return a Tamil name in plain Latin letters, long and short alike."""
-    parts: list[str] = []
-    for at, char in enumerate(tamil):
-        follows = tamil[at + 1 : at + 2]
-        bare = not "க" <= char <= "ஹ" or follows == PULLI or follows in tuple(_VOWEL_SIGNS)
-        parts.append(_ROMAN.get(char, "") + ("" if bare else "a"))
-    return "".join(parts)
-
-
-@cache
-def _plain(tamil: str) -> str:
-    return plain(tamil)
-
-
-@cache
-def _voiced(latin: str) -> str:
-    """Return the spelling without what Tamil script does not tell apart."""
-    flat = _folded(latin).translate(_VOICED).replace("ai", "a")
-    return _DOUBLED.sub(r"\1", flat)
 
 
 def _frame(key: str) -> str:

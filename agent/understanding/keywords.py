@@ -29,7 +29,8 @@ _FADING = 0.5
 """Each further match of a category counts half: saying a word twice proves little."""
 _SURE = 8.0
 _AGREED = 0.8
-_DISPUTED = 0.6
+DISPUTED = 0.6
+"""Confidence at most in what tables and classifier see differently."""
 
 _STREET = frozenset(
     {
@@ -62,7 +63,7 @@ class Scored:
         clear = min(1.0, self.score / _SURE)
         if self.agreed is None:
             return clear
-        return max(clear, _AGREED) if self.agreed else min(clear, _DISPUTED)
+        return max(clear, _AGREED) if self.agreed else min(clear, DISPUTED)
 
 
 Judge = Callable[[Sequence[Scored], Sequence[Word]], list[Scored]]

@@ -15,18 +15,14 @@ from agent.tamil.sound import PULLI
 from agent.tamil.words import Word
 from agent.understanding.gazetteer import Size
 from agent.understanding.mention_roles import Mention, Role
+from agent.understanding.mention_words import LOCATIVE, LOOK_AHEAD, LOOK_FAR, STUDY, clause, says
 
 _DATIVE = ("க்கு", "க்குப்", "க்கே", "க்குத்", "க்குச்", "க்குக்", "kku", "ku")
-_LOCATIVE = ("ல", "ல்", "லேயே", "லயே", "la", "le", "il")
-_LOOK_AHEAD = 2
-_LOOK_FAR = 5
-"""Words of the same clause in which the verb of a place may stand."""
 _LOOK_BACK = 3
 _QUOTED = 2
 """Words after a quoted name in which its "don't" may stand."""
 _WORK = ("வேல", "velai", "vela")
 _WORKING = ("பாக்க", "பாத்த", "பார்க்க", "பார்த்த", "செய்", "செஞ்ச", "பண்", "paak", "paakk", "seiy", "sey")
-_STUDY = ("படிக்க", "படிச்ச", "படிப்ப", "padik", "padich", "padikk")
 _NAMED = frozenset({Role.PLACE, Role.OWN, Role.POINTER})
 
 
@@ -111,7 +107,7 @@ class Hints:
     def _by_neighbours(self, words: Sequence[Word], mention: Mention) -> Mention:
         if mention.role not in (Role.PLACE, Role.DISTRICT):
             return mention
-        after = words[mention.end : mention.end + _LOOK_AHEAD]
+        after = words[mention.end : mention.end + LOOK_AHEAD]
         ahead = " ".join(word.text for word in after)
         if ahead.startswith(self._offices):
             return _beside(mention)
@@ -136,38 +132,37 @@ class Hints:
 
     def _is_destination(self, words: Sequence[Word], mention: Mention) -> bool:
         """Tell whether somebody goes or is sent there."""
-        clause = _clause(words, mention.end)
-        texts = [word.text for word in clause]
+        texts = [word.text for word in clause(words, mention.end)]
         if words[mention.end - 1].text.endswith(_DATIVE) or texts[:1] in (["ku"], ["kku"]):
-            return any(text.startswith(self._going) for text in texts[:_LOOK_AHEAD]) or (
-                _says(texts, self._sending)
+            return any(text.startswith(self._going) for text in texts[:LOOK_AHEAD]) or (
+                says(texts, self._sending)
             )
-        if _says(texts[:2], self._sending) and texts[0].startswith(self._sending):
+        if says(texts[:2], self._sending) and texts[0].startswith(self._sending):
             return True
         hospital = any(text.startswith(self._hospital) for text in texts[:2])
         dative = any(text.endswith(_DATIVE) for text in texts[:2])
-        return hospital and dative and _says(texts, self._sending)
+        return hospital and dative and says(texts, self._sending)
 
     def _is_sent(self, words: Sequence[Word], mention: Mention) -> bool:
         """Tell whether somebody is sent there, said of the only place named."""
         plain = mention.role is Role.PLACE and words[mention.end - 1].text.endswith(_DATIVE)
-        return plain and _says([w.text for w in _clause(words, mention.end)], self._sending)
+        return plain and says([w.text for w in clause(words, mention.end)], self._sending)
 
     def _is_elsewhere(self, words: Sequence[Word], mention: Mention) -> bool:
         """Tell whether somebody works, studies, was born or may seek help there."""
-        texts = [word.text for word in _clause(words, mention.end)]
-        locative = words[mention.end - 1].text.endswith(_LOCATIVE)
-        if texts and texts[0] in _LOCATIVE:
+        texts = [word.text for word in clause(words, mention.end)]
+        locative = words[mention.end - 1].text.endswith(LOCATIVE)
+        if texts and texts[0] in LOCATIVE:
             locative, texts = True, texts[1:]
         if not locative:
             return False
-        if " ".join(texts[:_LOOK_AHEAD]).startswith((*self._elsewhere, *self._seek_there)):
+        if " ".join(texts[:LOOK_AHEAD]).startswith((*self._elsewhere, *self._seek_there)):
             return True
         if mention.size is Size.OUTSIDE and texts and texts[0].startswith(self._others_living):
             return True
         pairs = pairwise(texts)
         works = any(a.startswith(_WORK) and b.startswith(_WORKING) for a, b in pairs)
-        return works or any(text.startswith(_STUDY) for text in texts[:3])
+        return works or any(text.startswith(STUDY) for text in texts[:3])
 
     def _by_hospital(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
         """Of a home and a hospital elsewhere, the hospital is meant when it is what fails."""
@@ -182,8 +177,8 @@ class Hints:
 
     def _by_journey(self, words: Sequence[Word], mention: Mention, found: list[Mention]) -> Mention:
         """In "பட்டுக்கோட்டைல ..., தஞ்சாவூர் மெடிக்கலுக்கு கொண்டு போனோம்" the hospital is beside."""
-        texts = [word.text for word in _clause(words, mention.end)]
-        taken = _says(texts[:2], self._hospital) and _says(texts, self._going)
+        texts = [word.text for word in clause(words, mention.end)]
+        taken = says(texts[:2], self._hospital) and says(texts, self._going)
         taken = taken and any(text.endswith(_DATIVE) for text in texts[:2])
         home = any(m.role is Role.PLACE for m in found if m.end <= mention.start)
         rest = words[mention.end :]
@@ -221,7 +216,7 @@ class Hints:
         """Tell whether the mention is of a hospital, and something is wrong in it."""
         texts = [word.text for word in words[mention.start : end]]
         size = mention.end - mention.start
-        named = any(text.startswith(self._hospital) for text in texts[: size + _LOOK_AHEAD])
+        named = any(text.startswith(self._hospital) for text in texts[: size + LOOK_AHEAD])
         return named and any(text.startswith(self._hospital_trouble) for text in texts[size:])
 
     def _by_driving(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
@@ -229,8 +224,8 @@ class Hints:
         result = list(found)
         for at, mention in enumerate(found):
             others = any(m.role in (Role.PLACE, Role.OWN) for m in found if m is not mention)
-            texts = [word.text for word in _clause(words, mention.end)]
-            if others and mention.role is Role.PLACE and _says(texts, self._driving):
+            texts = [word.text for word in clause(words, mention.end)]
+            if others and mention.role is Role.PLACE and says(texts, self._driving):
                 result[at] = _beside(mention)
         return result
 
@@ -242,31 +237,31 @@ class Hints:
         """
         houses = [m for m in found if m.role is not Role.DENIED and self._has_house(words, m)]
         others = [m for m in found if m not in houses]
-        if len(others) and houses and all(self._lived_in(words, m) for m in others):
+        if others and houses and all(self._lived_in(words, m) for m in others):
             return [replace(m, role=Role.OWN) if m in houses else _beside(m) for m in found]
         homes = [m for m in found if self._lived_in(words, m)]
         natives = [m for m in found if m not in homes and self._is_native(words, m)]
         if homes and natives and len(homes) + len(natives) == len(found):
             last = max(m.end for m in found)
-            if any(word.text in self._here for word in words[last : last + _LOOK_FAR]):
+            if any(word.text in self._here for word in words[last : last + LOOK_FAR]):
                 return [replace(m, role=Role.OWN) if m in homes else _beside(m) for m in found]
         return found
 
     def _has_house(self, words: Sequence[Word], mention: Mention) -> bool:
-        texts = [word.text for word in _clause(words, mention.end)]
+        texts = [word.text for word in clause(words, mention.end)]
         return any(text.startswith(self._house) for text in texts)
 
     def _lived_in(self, words: Sequence[Word], mention: Mention) -> bool:
-        clause = [word.text for word in _clause(words, mention.end)]
-        return _says(clause, self._living)
+        texts = [word.text for word in clause(words, mention.end)]
+        return says(texts, self._living)
 
     def _is_native(self, words: Sequence[Word], mention: Mention) -> bool:
         before = words[max(0, mention.start - _LOOK_BACK) : mention.start]
         return any(word.text.startswith(self._native) for word in before)
 
     def _is_admitted(self, words: Sequence[Word], mention: Mention) -> bool:
-        texts = [word.text for word in _clause(words, mention.end)[:3]]
-        return _says(texts[:2], self._hospital) and any(t.startswith(self._admitted) for t in texts)
+        texts = [word.text for word in clause(words, mention.end)[:3]]
+        return says(texts[:2], self._hospital) and any(t.startswith(self._admitted) for t in texts)
 
     def _by_road(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
         """In "தஞ்சாவூர்லேர்ந்து மன்னார்குடி போற ரோடு" neither end is meant, only the way."""
@@ -319,172 +314,9 @@ class Hints:
         return found
 
 
-class Beyond:
-    """Reads whether the trouble itself lies at a place outside Tamil Nadu. Shared by all calls."""
-
-    def __init__(self, data: Mapping[str, Any]) -> None:
-        """Take the word lists.
-
-        Args:
-            data: ``places.toml``.
-        """
-        self._states = frozenset(data["outside_states"])
-        self._cities = frozenset(data["outside_cities"])
-        self._abroad = frozenset(data["outside_abroad"])
-        self._border = tuple(data["border"])
-        self._here = frozenset(data["here"])
-        self._there = frozenset(data["there"])
-        self._our = frozenset(data["our"])
-        self._part = tuple(data["part"])
-        self._town = tuple(data["town"])
-        self._home = frozenset(data["home"])
-        self._speaking = tuple(data["speaking"])
-        self._living = tuple(data["living"])
-        self._others_living = tuple(data["others_living"])
-        self._been = tuple(data["been"])
-        self._wages = tuple(data["wages"])
-        self._mine = frozenset(data["mine"])
-        self._first_person = frozenset(data["first_person"])
-        self._place_words = frozenset(data["place_words"])
-        self._work = tuple(data["elsewhere"])
-        self._start = tuple(data["start"])
-        self._from = tuple(data["from_endings"])
-        self._toward = tuple(data["toward"])
-
-    def named(self, words: Sequence[Word], mention: Mention) -> bool:
-        """Tell whether an answer to "which place?" names the place outside as that place."""
-        if mention.role not in (Role.PLACE, Role.DISTRICT, Role.OWN):
-            return False
-        after = [word.text for word in words[mention.end : mention.end + _LOOK_AHEAD]]
-        if any(text.startswith(self._border) for text in after):
-            return False
-        return not (self._comes_from(words, mention) or self._lives(words, mention))
-
-    def troubled(self, words: Sequence[Word], mention: Mention) -> bool:
-        """Tell whether a story that names no place of Tamil Nadu has its trouble there."""
-        if mention.role not in (Role.PLACE, Role.DISTRICT, Role.OWN, Role.BESIDE):
-            return False
-        texts = [word.text for word in words]
-        if self._speaks_of_home(words, mention):
-            return False
-        if self._unpaid(words, mention):
-            return True
-        if mention.role is Role.BESIDE or self._follows(words, mention, self._border):
-            return False
-        if self._speaks_there(words, mention) or self._lives(words, mention):
-            return self._is_local(texts, mention)
-        if self._comes_from(words, mention):
-            return False
-        return self._visited(words, mention) or self._happens(words, mention)
-
-    def _speaks_of_home(self, words: Sequence[Word], mention: Mention) -> bool:
-        """Tell "ஊர்ல தண்ணி வரல" of somebody abroad from "எங்க ஊர்ல" of who calls from there."""
-        there = self._kind(mention) == "outside" and self._speaks_there(words, mention)
-        return any(
-            word.text in self._home and not (there and at and words[at - 1].text in self._our)
-            for at, word in enumerate(words)
-        )
-
-    def _kind(self, mention: Mention) -> str:
-        return mention.entries[0].source
-
-    def _is_local(self, texts: list[str], mention: Mention) -> bool:
-        """Who calls from there: of his own street, or from a neighbour town without a word more."""
-        if any(text in self._here for text in texts):
-            return True
-        if self._kind(mention) == "outside_abroad":
-            return False
-        pairs = list(pairwise(texts))
-        if any(a in self._our and b.startswith(self._part) for a, b in pairs):
-            return True
-        return self._kind(mention) == "outside"
-
-    def _speaks_there(self, words: Sequence[Word], mention: Mention) -> bool:
-        """Tell "காரைக்கால்லேர்ந்து பேசறேன்", and "பேசறேன், பாண்டிச்சேரி."."""
-        clause = [word.text for word in _clause(words, mention.end)]
-        if self._comes_from(words, mention):
-            return _says(clause, self._speaking)
-        if clause:
-            return False
-        before = words[mention.start - 1].text if mention.start else ""
-        if before in self._first_person or before in self._place_words:
-            return True
-        return bool(words[mention.start].gap) and any(
-            word.text.startswith(self._speaking) for word in words
-        )
-
-    def _lives(self, words: Sequence[Word], mention: Mention) -> bool:
-        """Tell "பெங்களூர்ல இருக்கேன்": the caller, not somebody else."""
-        texts = [word.text for word in _clause(words, mention.end)]
-        return _says(texts[:4], self._living)
-
-    def _comes_from(self, words: Sequence[Word], mention: Mention) -> bool:
-        if words[mention.end - 1].text.endswith(self._from):
-            return True
-        texts = [word.text for word in words[mention.end : mention.end + 2]]
-        return any(text.startswith(self._start) for text in texts)
-
-    def _follows(self, words: Sequence[Word], mention: Mention, what: tuple[str, ...]) -> bool:
-        after = words[mention.end : mention.end + _LOOK_AHEAD]
-        return any(word.text.startswith(what) for word in after)
-
-    def _visited(self, words: Sequence[Word], mention: Mention) -> bool:
-        """Tell "திருப்பதிக்கு போயிருந்தோம், ... அங்க ...": something happened on a journey."""
-        texts = [word.text for word in words[mention.end :]]
-        gone = any(text.startswith(self._been) for text in texts[:4])
-        return gone and any(
-            text in self._there and not (texts[at + 1 : at + 2] or [""])[0].startswith(self._start)
-            for at, text in enumerate(texts)
-        )
-
-    def _unpaid(self, words: Sequence[Word], mention: Mention) -> bool:
-        """Tell wages that are owed where somebody works."""
-        texts = [word.text for word in words[mention.end :]]
-        works = any(text.startswith(_WORK) for text in texts[:8])
-        return works and any(text.startswith(self._wages) for text in texts)
-
-    def _happens(self, words: Sequence[Word], mention: Mention) -> bool:
-        """Tell "பாண்டிச்சேரில தண்ணி வரல" and "காரைக்கால் ... எங்க நகருல" from a mere mention."""
-        kind = self._kind(mention)
-        texts = [word.text for word in _clause(words, mention.end)]
-        if kind in ("outside_states", "outside_abroad") or _says(texts[:3], self._others_living):
-            return False
-        if any(word.text in self._here for word in words):
-            return False
-        later = [word.text for word in words[mention.end :]]
-        pairs = pairwise(later[:7])
-        if kind == "outside" and any(a in self._our and b.startswith(self._part) for a, b in pairs):
-            return True
-        if _says(texts, self._work) or any(text.startswith(_STUDY) for text in texts):
-            return False
-        if kind == "outside_cities" and not any(word.text in self._mine for word in words):
-            return False  # "டெல்லில போராட்டம் நடக்குது" is news
-        last = words[mention.end - 1].text
-        locative = last.endswith(_LOCATIVE) and all(last != e.name_en for e in mention.entries)
-        return locative or any(text in _LOCATIVE or _is_locative(text) for text in texts[:3])
-
-
 def _open_ended(starts: Sequence[str]) -> tuple[str, ...]:
     """Let a vowel follow the last consonant: ஸ்கேன் begins ஸ்கேனு too."""
     return tuple(start.removesuffix(PULLI) for start in starts)
-
-
-def _is_locative(text: str) -> bool:
-    return len(text) > 3 and text.endswith(_LOCATIVE)
-
-
-def _clause(words: Sequence[Word], at: int) -> Sequence[Word]:
-    """Return the next words of the same clause."""
-    end = at
-    while end < min(at + _LOOK_FAR, len(words)) and not words[end].gap:
-        end += 1
-    return words[at:end]
-
-
-def _says(texts: Sequence[str], starts: tuple[str, ...]) -> bool:
-    """Tell whether a word, or two together, begin so."""
-    line = [" ".join(texts[at : at + 2]) for at in range(len(texts))]
-    return any(two.startswith(starts) for two in line)
 
 
 def _beside(mention: Mention) -> Mention:

@@ -14,8 +14,9 @@ from agent.tamil.endings import stems
 from agent.tamil.sound import join_keys, sound_key
 from agent.tamil.words import Word
 from agent.understanding.gazetteer import Gazetteer, Hit, Size
-from agent.understanding.mention_hints import Beyond, Hints
+from agent.understanding.mention_hints import Hints
 from agent.understanding.mention_roles import Mention, Role
+from agent.understanding.outside import Outside
 from agent.understanding.tables import read_toml
 
 _WINDOW = 5
@@ -60,7 +61,7 @@ class MentionFinder:
             for word in data[name]
         }
         self._hints = Hints(data)
-        self.beyond = Beyond(data)
+        self.outside = Outside(data)
         """Tells whether a place outside Tamil Nadu is the one of the trouble."""
         self._filler = frozenset(data["filler"]) | frozenset(self._roles)
         self._everyday = frozenset(data["everyday"])

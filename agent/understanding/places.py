@@ -138,7 +138,7 @@ class PlaceResolver:
             return sure[0]
         named = [m for m in inside if m.role is not Role.BESIDE]
         owned = [m for m in inside if m.role is Role.OWN]
-        reader = self._finder.beyond
+        reader = self._finder.outside
         if asked and not owned:
             return next((m for m in outside if reader.named(words, m)), None)
         if inside and not named:

@@ -146,11 +146,11 @@ def _with_purpose(
         )
     said_so = quoted(text, words, answer.intent_words) is not None
     other = answer.intent not in (None, Intent.COMPLAINT, Intent.EMERGENCY)
-    free = not turn.categories or _disputed(turn)
-    if said_so and other and answer.intent is not None and free:
+    if said_so and other and answer.intent is not None and not turn.categories:
+        # A trouble that was heard is never given up for it: that would lose a complaint.
         reason = _reason("intent", answer.intent)
-        kept = _without(turn, "category", "intent")
-        return replace(turn, intent=answer.intent, categories=(), decisions=(*kept, reason))
+        kept = _without(turn, "intent")
+        return replace(turn, intent=answer.intent, decisions=(*kept, reason))
     return turn
 
 

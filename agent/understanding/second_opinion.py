@@ -96,7 +96,8 @@ def danger(table: Hazard | None, opinion: Opinion | None, words: Sequence[Word])
     short = max(0.0, 1 - len(words) / _WHOLE)
     if opinion.scores["intent"][emergency] < _DANGER_FROM + _SHORT_DANGER * short:
         return None
-    return Hazard("learned", words[opinion.strongest["intent"][emergency]].text)
+    # Not the word that spoke most: it is the caller's, and evidence is read by more people.
+    return Hazard("learned", "classifier")
 
 
 def purpose(

@@ -11,7 +11,7 @@ from agent.understanding import second_opinion
 from agent.understanding.classifier import Classifier
 from agent.understanding.hearing import CHECKING, DETAIL, STORY, Heard, decision
 from agent.understanding.intents import Emergencies, Hazard, Purposes, Signals
-from agent.understanding.keywords import Keywords, Scored
+from agent.understanding.keywords import DISPUTED, Keywords, Scored
 from agent.understanding.places import FoundPlace
 
 _SURE = 8.0
@@ -66,9 +66,9 @@ class StoryReader:
         words = masked(heard.words, found.used if found is not None else ())
         hazard = self._emergencies.find(words, heard.number_ends, cry=heard.expecting not in DETAIL)
         signals = self._purposes.find(words, heard.number_ends)
-        # "நாய்ங்களா" hurled at the office is no stray dog.
         opinion = self._classifier.read(words) if heard.expecting in STORY else None
         hazard = second_opinion.danger(hazard, opinion, words)
+        # "நாய்ங்களா" hurled at the office is no stray dog.
         categories = self._troubles(masked(words, signals.rude), heard)
         if hazard is not None:
             return Story(hazard, signals, categories, Intent.EMERGENCY)
@@ -126,7 +126,8 @@ class StoryReader:
             categories, reasons = (), []
         if story.intent is not None:
             evidence = story.signals.found.get(story.intent.value, "category")
-            reasons.append(decision("intent", story.intent, evidence, 1.0 if story.agreed else 0.6))
+            sure = 1.0 if story.agreed else DISPUTED
+            reasons.append(decision("intent", story.intent, evidence, sure))
         text = turn.text
         if story.signals.has("abuse"):
             text = self._purposes.without_insults(heard.text, heard.words)
