@@ -71,7 +71,9 @@ class _Scene:
         """
         names = row.split()
         reach = int(names.pop()) if names[-1].isdigit() else _REACH
-        first, *others = (self.classes.get(name, []) for name in names)
+        if not all(name in self.classes for name in names):
+            return None
+        first, *others = (self.classes[name] for name in names)
         for anchor in first:
             # A word stands for one class only: the same தண்ணி is not both water and drink.
             near = [[m for m in ms if _apart(m, anchor) <= reach] for ms in others]

@@ -14,6 +14,8 @@ from agent.understanding.phones import as_phone
 
 _READINGS = 40
 """Ways to understand the corrections of one turn that are tried."""
+_SEGMENTS = 10
+"""Segments of one turn that are read, the last: labelled callers need four at most."""
 _AGAIN_FROM = 3
 """So many digits at least are said once more by somebody who begins again."""
 TIMES = range(2, 6)
@@ -78,7 +80,7 @@ class _Reading:
 
 def whole_number(segments: Sequence[Segment]) -> str | None:
     """Return the whole number that was said, or None."""
-    for stretch in _stretches(segments):
+    for stretch in _stretches(segments[-_SEGMENTS:]):
         for spelled in (stretch, _zeros_counted(stretch)):
             readings = [reading.digits for reading in _readings(spelled)]
             for complete in (as_phone, _as_ticket):
@@ -113,7 +115,7 @@ def _stretches(segments: Sequence[Segment]) -> Iterator[Sequence[Segment]]:
 
 def primary(segments: Sequence[Segment]) -> str:
     """Return the digits as they are likeliest meant, whole or not."""
-    return _readings(segments)[0].digits
+    return _readings(segments[-_SEGMENTS:])[0].digits
 
 
 def _readings(segments: Sequence[Segment]) -> list[_Reading]:
