@@ -16,10 +16,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from agent.errors import ConfigurationError, TicketError
-from agent.tickets.models import KuralTable
+from agent.tickets.schema import OutdatedSchema, prepare
 
 READ_ONLY = "kural_read_only"
 """Execution option of a connection that only reads: it then takes no write lock in SQLite."""
@@ -48,7 +47,7 @@ class Database:
         """Wrap an engine made by :func:`open_engine`; nothing is opened yet."""
         self.engine = engine
         self._visits = threading.BoundedSemaphore(_MAX_VISITS)
-        self._schema_made = False
+        self._schema_ready = False
 
     def visit(self, work: Callable[[Connection], Result], *, within_s: float) -> Result:
         """Run ``work`` in one write transaction, or give up after ``within_s`` seconds.
@@ -76,16 +75,18 @@ class Database:
     def _transact(self, work: Callable[[Connection], Result]) -> Result:
         try:
             with self.engine.begin() as connection:
-                if not self._schema_made:
-                    make_schema(connection)
+                if not self._schema_ready:
+                    prepare(connection)
                 result = work(connection)
         except IntegrityError:
             raise NumberTaken("A ticket number is already taken by another complaint.") from None
+        except OutdatedSchema as exc:
+            raise DatabaseAway(str(exc)) from None
         except SQLAlchemyError as exc:
             raise DatabaseAway(
                 f"The ticket database refused ({type(exc.__cause__ or exc).__name__})."
             ) from None
-        self._schema_made = True
+        self._schema_ready = True
         return result
 
 
@@ -130,14 +131,6 @@ def open_engine(url: str) -> Engine:
         raise ConfigurationError(
             f"TICKETS__DATABASE_URL needs the Python package {exc.name}: install it."
         ) from None
-
-
-def make_schema(connection: Connection) -> None:
-    """Create the tables that are missing; processes may do this at the same time."""
-    for table in KuralTable.metadata.sorted_tables:
-        connection.execute(CreateTable(table, if_not_exists=True))
-        for index in table.indexes:
-            connection.execute(CreateIndex(index, if_not_exists=True))
 
 
 def is_shared(url: str) -> bool:

@@ -13,14 +13,12 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import IO, Any, Final
 
+from agent.tickets.calendar import IST
 from agent.tickets.names import Names
 from agent.tickets.repository import Ticket
-
-IST: Final = timezone(timedelta(hours=5, minutes=30), "IST")
-"""Indian Standard Time: one zone, no summer time."""
 
 COLUMNS: Final = (
     "ticket",

@@ -1,20 +1,31 @@
-"""SQLModel tables ``call``, ``ticket`` and ``number_block``, for SQLite and PostgreSQL.
+"""SQLModel tables of the ticket database, for SQLite and PostgreSQL.
 
 ``CALL`` is a keyword in SQL, but reserved in neither SQLite nor PostgreSQL, so the table keeps the
 word of the field. Times are UTC and timezone-aware. What a person could be known by (name, phone,
 the words said) is in encrypted columns; a keyed hash beside a phone number finds it again.
 
-Tickets carry no foreign key to their call: a ticket is stored the moment it is filed, the row of
-the call only when the call is over.
+Rows of one call carry no foreign keys to one another: a ticket is stored the moment it is filed,
+the row of the call only when the call is over, and everything may arrive later, from a journal.
+A change here needs a revision under ``migrations/versions``.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Index, Integer, LargeBinary, MetaData
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -22,11 +33,37 @@ from sqlmodel import Field, SQLModel
 
 
 class TicketStatus(StrEnum):
-    """How far the office is with a ticket."""
+    """How far the office is with a ticket; :mod:`agent.tickets.lifecycle` says what may follow."""
 
     NEW = "NEW"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    ASSIGNED = "ASSIGNED"
     IN_PROGRESS = "IN_PROGRESS"
-    CLOSED = "CLOSED"
+    WAITING_CITIZEN = "WAITING_CITIZEN"
+    RESOLVED = "RESOLVED"
+    """The office says that it is done."""
+    VERIFIED_CLOSED = "VERIFIED_CLOSED"
+    """The citizen says so too, or was asked and let the time pass."""
+    REJECTED = "REJECTED"
+    DUPLICATE_OF = "DUPLICATE_OF"
+    TRANSFERRED = "TRANSFERRED"
+    """New at another office."""
+    REOPENED = "REOPENED"
+
+
+class EventKind(StrEnum):
+    """What happened to a ticket."""
+
+    STATUS = "status"
+    ASSIGNED = "assigned"
+    TRANSFERRED = "transferred"
+    MERGED = "merged"
+    REPORTED_AGAIN = "reported_again"
+    """The same caller, or another, told the same trouble."""
+    CORRECTED = "corrected"
+    ESCALATED = "escalated"
+    NOTE = "note"
+    ERASED = "erased"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -54,6 +91,11 @@ Json = JSON().with_variant(JSONB(), "postgresql")
 """Structured facts without personal words."""
 Key = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite numbers rows by itself only when the key is a plain INTEGER."""
+
+
+_ZERO = {"server_default": text("0")}
+_ONE = {"server_default": text("1")}
+"""So that a worker of the revision before can go on writing."""
 
 
 class KuralTable(SQLModel):
@@ -146,6 +188,182 @@ class TicketRow(KuralTable, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     revision: int = 0
     """Journal line this row was made from; an older one never overwrites a newer."""
+    due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When the office should be done, by category and working calendar; moved on by the time that
+    was waited for the citizen."""
+    level: int = Field(default=0, sa_column_kwargs=_ZERO)
+    """How often it was escalated."""
+    reports: int = Field(default=1, sa_column_kwargs=_ONE)
+    """How many times it was told, the first included."""
+    reopened: int = Field(default=0, sa_column_kwargs=_ZERO)
+    assigned_to: str | None = None
+    """Who of the staff works on it: a login, not a citizen."""
+    duplicate_of: str | None = Field(default=None, max_length=9)
+    """Number of the ticket that stands for this one."""
+    updated_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    waiting_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """The clock of ``due_at`` stands still since then."""
+    resolved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Since then nothing in this row can be traced to a person."""
+
+
+class EventRow(KuralTable, table=True):
+    """One thing that happened to a ticket. Only ever added; the history of the ticket."""
+
+    __tablename__ = "event"
+    __table_args__ = (Index(None, "number", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    number: str = Field(max_length=9)
+    """Of the ticket."""
+    at: datetime = Field(sa_type=UtcDateTime, index=True)
+    kind: str
+    """An :class:`EventKind`."""
+    actor: str
+    """``line`` (the phone line itself), ``citizen``, ``system``, or the login of staff."""
+    from_status: str | None = None
+    to_status: str | None = None
+    facts: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    """Codes and numbers: seat, reason, other ticket."""
+    note: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """Encrypted."""
+    key: str | None = Field(default=None, unique=True)
+    """What must happen once only has a key: a call that is replayed adds no second event."""
+
+
+class ConsentRow(KuralTable, table=True):
+    """What a caller answered to a question for consent, and to which wording of it."""
+
+    __tablename__ = "consent"
+    __table_args__ = (UniqueConstraint("call_id", "kind"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    call_id: str
+    kind: str
+    """``recording`` or ``abroad`` (words leave the country)."""
+    version: str
+    """Version of the sentence that was spoken."""
+    granted: bool | None = None
+    """None when there was no answer."""
+    at: datetime = Field(sa_type=UtcDateTime)
+    withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class CallbackRow(KuralTable, table=True):
+    """A call that we owe a citizen."""
+
+    __tablename__ = "callback"
+    __table_args__ = (UniqueConstraint("call_id", "reason"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    call_id: str
+    reason: str
+    """A word of the flow: ``human``, ``overload``, ``disk_full``, ``rights``, ``provisional``."""
+    number: str | None = Field(default=None, max_length=9)
+    """Of the ticket it is about, if any."""
+    constituency_no: int | None = None
+    phone: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """Encrypted."""
+    phone_hash: str | None = Field(default=None, max_length=64, index=True)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    done_by: str | None = None
+
+
+class AttachmentRow(KuralTable, table=True):
+    """A sealed file that belongs to a call: a voice note or a recording."""
+
+    __tablename__ = "attachment"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    call_id: str = Field(index=True)
+    kind: str
+    """``voice_note`` or ``recording``."""
+    machine: str
+    file: str = Field(unique=True)
+    """Name under the data folder of that machine."""
+    seconds: float
+    size_bytes: int
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class RatingRow(KuralTable, table=True):
+    """What a citizen answered to "is it really mended?" and "were you content?"."""
+
+    __tablename__ = "rating"
+    __table_args__ = (UniqueConstraint("call_id", "number"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    call_id: str
+    number: str | None = Field(default=None, max_length=9, index=True)
+    score: int
+    """1 (bad) to 5 (good)."""
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class AccessRow(KuralTable, table=True):
+    """Somebody saw personal data, or changed or erased it: who, why, which."""
+
+    __tablename__ = "access"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    at: datetime = Field(sa_type=UtcDateTime, index=True)
+    who: str
+    reason: str
+    action: str
+    facts: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    """Which rows: the search, or the ticket number; never what they hold."""
+
+
+class OutboxRow(KuralTable, table=True):
+    """A message to somebody else (a webhook, a sender of SMS) that must not be lost or doubled."""
+
+    __tablename__ = "outbox"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    key: str = Field(unique=True)
+    """The receiver may use it to recognise a message that came twice."""
+    kind: str
+    payload: bytes = Field(sa_type=LargeBinary)
+    """Encrypted JSON."""
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    next_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    """When to try (again); None when it is done or given up."""
+    attempts: int = 0
+    done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class ConstituencyRow(KuralTable, table=True):
+    """One seat as it was called from one day to another; a new delimitation adds rows."""
+
+    __tablename__ = "constituency"
+    __table_args__ = (UniqueConstraint("number", "valid_from"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    number: int
+    name_en: str
+    name_ta: str
+    district_en: str
+    valid_from: date
+    valid_to: date | None = None
+    """Last day; None while it holds."""
+
+
+class DialledNumberRow(KuralTable, table=True):
+    """A number people dial, and the seat whose office it belongs to, from one day to another."""
+
+    __tablename__ = "dialled_number"
+    __table_args__ = (UniqueConstraint("number", "valid_from"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    number: str
+    """E.164: +914428592828."""
+    constituency_no: int | None = None
+    """None for a line of the whole state."""
+    valid_from: date
+    valid_to: date | None = None
 
 
 class NumberBlock(KuralTable, table=True):
@@ -161,4 +379,13 @@ class NumberBlock(KuralTable, table=True):
 
 CALL = KuralTable.metadata.tables["call"]
 TICKET = KuralTable.metadata.tables["ticket"]
+EVENT = KuralTable.metadata.tables["event"]
+CONSENT = KuralTable.metadata.tables["consent"]
+CALLBACK = KuralTable.metadata.tables["callback"]
+ATTACHMENT = KuralTable.metadata.tables["attachment"]
+RATING = KuralTable.metadata.tables["rating"]
+ACCESS = KuralTable.metadata.tables["access"]
+OUTBOX = KuralTable.metadata.tables["outbox"]
+CONSTITUENCY = KuralTable.metadata.tables["constituency"]
+DIALLED_NUMBER = KuralTable.metadata.tables["dialled_number"]
 NUMBER_BLOCK = KuralTable.metadata.tables["number_block"]

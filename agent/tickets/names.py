@@ -9,8 +9,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 
+_TERM = 7
+"""Working days where no category was understood."""
 _DATA = ("understanding", "data")
 
 
@@ -22,6 +25,10 @@ class Names:
     """Seat number -> (English, Tamil)."""
     categories: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Category code -> (English, Tamil)."""
+    terms: Mapping[str, int] = field(default_factory=dict)
+    """Category code -> working days the office has."""
+    departments: Mapping[str, str] = field(default_factory=dict)
+    """Category code -> department, English."""
 
     def seat(self, number: int | None) -> tuple[str, str]:
         """English and Tamil name of a seat, or two empty words."""
@@ -31,17 +38,23 @@ class Names:
         """English and Tamil name of a category, or two empty words."""
         return ("", "") if code is None else self.categories.get(code, ("", ""))
 
+    def term(self, code: str | None) -> int:
+        """Working days the office has for a complaint."""
+        return _TERM if code is None else self.terms.get(code, _TERM)
 
+
+@cache
 def load_names() -> Names:
     """Read both tables from the package."""
+    categories = list(_rows("categories.csv"))
     return Names(
         seats={
             int(row["number"]): (row["name_en"], row["name_ta"])
             for row in _rows("constituencies.csv")
         },
-        categories={
-            row["code"]: (row["name_en"], row["name_ta"]) for row in _rows("categories.csv")
-        },
+        categories={row["code"]: (row["name_en"], row["name_ta"]) for row in categories},
+        terms={row["code"]: int(row["sla_days"]) for row in categories},
+        departments={row["code"]: row["department_en"] for row in categories},
     )
 
 

@@ -18,8 +18,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from agent.complaint import Call, Complaint, Decision, Intent
 from agent.errors import TicketError
+from agent.tickets.calendar import first_due
 from agent.tickets.cipher import Cipher
 from agent.tickets.models import TicketStatus
+from agent.tickets.names import load_names
 
 Row = dict[str, Any]
 """Values of one row by column name."""
@@ -104,6 +106,7 @@ def ticket_row(
     complaint, place = filing.complaint, filing.complaint.place
     key = idempotency_key(call.id, filing.index)
     seat, decisions = _seat(call, complaint)
+    category = complaint.category.value if complaint.category else None
     private = {
         "place": place.spoken if place else None,
         "landmark": complaint.landmark,
@@ -120,7 +123,7 @@ def ticket_row(
         "linked_to": linked_to,
         "channel": call.channel,
         "intent": complaint.intent.value,
-        "category": complaint.category.value if complaint.category else None,
+        "category": category,
         "priority": complaint.priority.value,
         "constituency_no": seat,
         "candidates": candidates_json(complaint),
@@ -134,6 +137,7 @@ def ticket_row(
         "confidential": complaint.confidential,
         "consent": consent,
         "created_at": filing.at,
+        "due_at": first_due(filing.at, complaint.priority.value, load_names().term(category)),
         "revision": filing.revision,
         **{name: _seal(cipher, text, f"{key}/{name}") for name, text in private.items()},
     }

@@ -14,8 +14,9 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from agent.errors import NumbersExhausted, TicketError
 from agent.tickets.cipher import Cipher
 from agent.tickets.database import READ_ONLY
+from agent.tickets.events import LINE, add_event
 from agent.tickets.masking import HIDDEN, mask_name, mask_phone, mask_text
-from agent.tickets.models import CALL, NUMBER_BLOCK, TICKET, TicketStatus
+from agent.tickets.models import CALL, NUMBER_BLOCK, TICKET, EventKind, TicketStatus
 from agent.tickets.numbering import FIRST_SERIAL, LAST_SERIAL
 from agent.tickets.records import Row, open_caller, open_private
 
@@ -136,10 +137,19 @@ class TicketRepository:
         for row in rows:
             key = row["idempotency_key"]
             query = select(TICKET.c.number).where(TICKET.c.idempotency_key == key)
-            fresh += connection.execute(query).first() is None
+            is_new = connection.execute(query).first() is None
             connection.execute(self._upsert(TICKET, row, "idempotency_key"))
             numbers[key] = connection.execute(query).scalar_one()
+            if is_new:
+                fresh += 1
+                self._begin_history(connection, row)
         return Added(numbers, fresh)
+
+    def _begin_history(self, connection: Connection, row: Row) -> None:
+        add_event(
+            connection, self._cipher, row["number"], row["created_at"], EventKind.STATUS, LINE,
+            new=TicketStatus.NEW, key=f"{row['number']}:new",
+        )  # fmt: skip
 
     def add_call(self, connection: Connection, row: Row) -> None:
         """Store the row of a call inside the caller's transaction; the newest revision stays."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from agent.complaint import Call, Category, Complaint, Decision, Place, Priority, SeatCandidate
+from agent.lab.postgres import PostgresMissing, PrivatePostgres, private_postgres
 from agent.tickets.store import TicketStore
 
 StoreMaker = Callable[..., TicketStore]
@@ -79,3 +82,30 @@ def make_store(tmp_path: Path) -> Iterator[StoreMaker]:
 @pytest.fixture
 def store(make_store: StoreMaker) -> TicketStore:
     return make_store()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PrivatePostgres]:
+    try:
+        with private_postgres() as server:
+            yield server
+    except PostgresMissing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PrivatePostgres) -> str:
+    """An empty PostgreSQL database."""
+    name = f"t{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_server.dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return postgres_server.url_of(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, of both kinds one after the other."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'kural.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url

@@ -1,0 +1,1 @@
+"""The commands under ``kural tickets``, a module each."""

@@ -1,0 +1,1 @@
+"""Revisions of the ticket database (Alembic); applied by :mod:`agent.tickets.schema`."""
