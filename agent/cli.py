@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "listen": ("agent.speech.listen_command", "Write down what is said in recordings."),
     "prompts": ("agent.prompts_command", "Render or check the fixed prompts."),
     "say": ("agent.speech.say_command", "Speak a text into a WAV file."),
-    "tickets": ("agent.tickets.command", "Export, show, replay and check tickets."),
+    "tickets": ("agent.tickets.command", "Work on tickets, export, replay and check them."),
     "understand": ("agent.understanding.command", "Show what a caller's sentence means."),
     "voice": ("agent.speech.voice_command", "Run the voice process, or ask how it is."),
 }

@@ -39,6 +39,7 @@ from agent.conversation.flow import opening
 from agent.conversation.script import Script
 from agent.errors import AgentError
 from agent.observability import logs
+from agent.tickets.registry import with_seat
 from agent.tickets.store import TicketStore
 from agent.wiring import Parts, build_parts, build_session, render_fixed_prompts
 
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_SEAT_WITHIN_S = 0.3
+"""How long the greeting waits for the seat of the dialled number."""
 LOAD_THRESHOLD = 0.7
 """LiveKit's server drops workers that report 0.7 or more (docs/decisions/0005-load.md)."""
 
@@ -67,7 +70,9 @@ def prewarm(process: JobProcess) -> None:
 async def entrypoint(ctx: JobContext) -> None:
     """Take one call."""
     parts: Parts = ctx.proc.userdata["parts"]
+    database = parts.store.database
     call = await _arrived(ctx)
+    call = await asyncio.to_thread(with_seat, database, call, within_s=_SEAT_WITHIN_S)
     logs.set_call_id(call.id)
     session, intake = build_session(parts, call)
     ctx.proc.userdata["dialogue"] = intake.dialogue

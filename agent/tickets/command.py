@@ -5,14 +5,35 @@ from __future__ import annotations
 import click
 
 from agent.tickets.commands.export import export_command
+from agent.tickets.commands.registry import lines_command, migrate_command, seats_command
 from agent.tickets.commands.show import show_command
+from agent.tickets.commands.status import (
+    clusters_command,
+    correct_command,
+    escalate_command,
+    note_command,
+    status_command,
+)
 from agent.tickets.commands.upkeep import check_command, replay_command
 
 
 @click.group()
 def command() -> None:
-    """Tickets: export, show, replay what a crash left behind, check that nothing is missing."""
+    """Tickets: work on them, export them, prove that none is missing, keep their database."""
 
 
-for each in (export_command, show_command, replay_command, check_command):
+for each in (
+    export_command,
+    show_command,
+    status_command,
+    note_command,
+    correct_command,
+    escalate_command,
+    clusters_command,
+    replay_command,
+    check_command,
+    migrate_command,
+    lines_command,
+    seats_command,
+):
     command.add_command(each)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 _TERM = 7
 """Working days where no category was understood."""
@@ -56,6 +57,17 @@ def load_names() -> Names:
         terms={row["code"]: int(row["sla_days"]) for row in categories},
         departments={row["code"]: row["department_en"] for row in categories},
     )
+
+
+def load_seats() -> list[dict[str, Any]]:
+    """The seats of the packaged table: number, names, district."""
+    return [
+        {
+            "number": int(row["number"]),
+            **{name: row[name] for name in ("name_en", "name_ta", "district_en")},
+        }
+        for row in _rows("constituencies.csv")
+    ]
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:

@@ -220,8 +220,10 @@ def test_replay_exits_1_when_a_journal_is_damaged(data_dir: Path) -> None:
     assert "x.jsonl is damaged at line 1" in result.stderr
 
 
-def test_only_what_exists_is_listed() -> None:
-    assert sorted(command.commands) == ["check", "export", "replay", "show"]
+def test_every_command_says_in_one_line_what_it_does() -> None:
+    assert {"check", "export", "migrate", "replay", "show", "status"} <= set(command.commands)
+    for each in command.commands.values():
+        assert each.get_short_help_str(limit=100).endswith((".", ";")), each.name
 
 
 @pytest.mark.parametrize("action", ["check", "replay"])

@@ -21,6 +21,11 @@ from agent.tickets.store import WITHIN_S, TicketStore
 DATABASE_UNREADABLE = "The ticket database cannot be read: check TICKETS__DATABASE_URL."
 
 
+def load_settings() -> Settings:
+    """The settings of this process."""
+    return settings_module.load()
+
+
 def unmask_options(function: Callable[..., None]) -> Callable[..., None]:
     """Add --unmask, --as and --reason to a command."""
     for option in (
