@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from agent.tickets.commands.backup import backup_command, restore_command
 from agent.tickets.commands.export import export_command
 from agent.tickets.commands.registry import lines_command, migrate_command, seats_command
 from agent.tickets.commands.show import show_command
@@ -32,6 +33,8 @@ for each in (
     clusters_command,
     replay_command,
     check_command,
+    backup_command,
+    restore_command,
     migrate_command,
     lines_command,
     seats_command,

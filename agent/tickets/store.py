@@ -6,7 +6,7 @@ import logging
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -122,6 +122,21 @@ class TicketStore:
             machine=group.machine,
             block_size=group.block_size,
             reserve=reserve,
+        )
+
+    def beside(self, database_url: str, data_dir: Path) -> TicketStore:
+        """A second store with the same key on other data, which leases no numbers of its own.
+
+        Raises:
+            ConfigurationError: the URL cannot be used.
+        """
+        engine = open_engine(database_url)
+        return replace(
+            self,
+            database=Database(engine),
+            repository=TicketRepository(engine, self.cipher),
+            book=NumberBook(data_dir / "numbers.db", self.machine),
+            journal_dir=data_dir / "journal",
         )
 
     @property

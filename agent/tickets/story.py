@@ -85,6 +85,12 @@ class CallStory:
         ]
 
 
+def _time(ticket: dict[str, Any], written: datetime) -> datetime:
+    """When it was filed; lines from before this was noted have only the time of writing."""
+    noted = ticket.get("at")
+    return datetime.fromisoformat(noted) if noted else written
+
+
 class StoryLines:
     """Writes and reads the ``data`` of journal lines of one call."""
 
@@ -113,6 +119,7 @@ class StoryLines:
                     "index": filing.index,
                     "number": filing.number,
                     "partial": filing.partial,
+                    "at": filing.at.isoformat(),
                     "sealed": self._seal(filing.complaint, Complaint),
                 }
                 for filing in filings
@@ -182,7 +189,7 @@ class StoryLines:
             index=index,
             number=str(ticket["number"]),
             complaint=self._unseal(ticket["sealed"], Complaint),
-            at=earlier.at if earlier else line.at,
+            at=earlier.at if earlier else _time(ticket, line.at),
             revision=line.seq,
             partial=bool(ticket["partial"]),
         )

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from agent.complaint import Call, Category, Complaint, Decision, Place, Priority, SeatCandidate
-from agent.lab.postgres import PostgresMissing, PrivatePostgres, private_postgres
+from agent.tickets.postgres_server import PostgresMissing, PrivatePostgres, private_postgres
 from agent.tickets.store import TicketStore
 
 StoreMaker = Callable[..., TicketStore]

@@ -1,4 +1,4 @@
-"""A private PostgreSQL server on loopback, made for one run and gone after it.
+"""A private PostgreSQL server on loopback: for drills of a restore, for tests and measurements.
 
 Needs PostgreSQL's own programs (Debian: ``postgresql``). The server refuses to run as root, so root
 starts it as the user ``postgres`` or ``nobody``.
@@ -30,7 +30,13 @@ shared_buffers = 64MB
 fsync = on
 wal_level = replica
 max_wal_senders = 4
+hot_standby = off
 """
+_WHO = """
+host all all 127.0.0.1/32 trust
+host replication all 127.0.0.1/32 trust
+"""
+"""Nobody but this machine reaches it, so it asks for no password."""
 
 
 class PostgresMissing(UsageError):
@@ -41,7 +47,7 @@ class PrivatePostgres:
     """One server with its data in a folder of its own; may be killed and started again."""
 
     def __init__(self, folder: Path) -> None:
-        """Make a fresh cluster in an empty folder.
+        """Take a folder whose ``data`` is, or becomes, the server's; see :meth:`make`.
 
         Raises:
             PostgresMissing: initdb or postgres is not installed.
@@ -50,20 +56,25 @@ class PrivatePostgres:
         self.port = _free_port()
         self.data = folder / "data"
         self._log = folder / "postgres.log"
+        self._settings, self._who = folder / "server.conf", folder / "hba.conf"
+        self._settings.write_text(_SETTINGS, encoding="utf-8")
+        self._who.write_text(_WHO, encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
         user = _user()
         self._as = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
         self._as = self._as if user else []
         if user:
             account = pwd.getpwnam(user)
-            os.chown(folder, account.pw_uid, account.pw_gid)
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, account.pw_uid, account.pw_gid)
             folder.chmod(0o755)
+
+    def make(self) -> None:
+        """Make a fresh cluster."""
         self._run([
             self.program("initdb"), "-D", str(self.data), "-U", "kural", "-A", "trust",
             "-E", "UTF8", "--locale=C",
         ])  # fmt: skip
-        with (self.data / "postgresql.conf").open("a") as file:
-            file.write(f"{_SETTINGS}port = {self.port}\n")
 
     @property
     def dsn(self) -> str:
@@ -86,8 +97,12 @@ class PrivatePostgres:
         """
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._as, self.program("postgres"), "-D", str(self.data)],
-                stdout=log, stderr=log, start_new_session=True,
+                [
+                    *self._as, self.program("postgres"), "-D", str(self.data),
+                    "-p", str(self.port),
+                    "-c", f"config_file={self._settings}", "-c", f"hba_file={self._who}",
+                ],
+                stdout=log, stderr=log, start_new_session=True, cwd="/",
             )  # fmt: skip
         deadline = time.monotonic() + _START_S
         ready = [self.program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
@@ -137,12 +152,22 @@ def private_postgres() -> Iterator[PrivatePostgres]:
     server: PrivatePostgres | None = None
     try:
         server = PrivatePostgres(folder)
+        server.make()
         server.start()
         yield server
     finally:
         if server is not None:
             server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def postgres_program(name: str) -> str:
+    """Path of one of PostgreSQL's programs.
+
+    Raises:
+        PostgresMissing: it is not installed.
+    """
+    return shutil.which(name) or str(_programs() / name)
 
 
 def _programs() -> Path:
