@@ -14,9 +14,11 @@ from livekit.agents import stt
 from pydantic import SecretStr
 
 from agent.callers.caller_voice import OneShotVoice, render_all
+from agent.conversation.prompt_check import STATUSES
 from agent.settings import CloudSettings, DeepgramSettings, Settings, SpeechSettings
 from agent.speech.stt import WhisperSTT
 from agent.speech.vad import load_vad
+from agent.tickets.models import TicketStatus
 from agent.tickets.voice_notes import VoiceNotes
 from agent.wiring import Parts, build_parts, build_recogniser, keep_voice_notes
 
@@ -135,3 +137,7 @@ async def test_notes_of_one_call_are_numbered_on(parts: Parts, tmp_path: Path) -
         await asyncio.gather(keep(b"\1\0" * 10, 1.0), keep(b"\2\0" * 10, 2.0))
     paths = VoiceNotes(tmp_path, parts.store.cipher).of_call("call-1")
     assert [path.name[:11] for path in paths] == [f"call-1-000{n}" for n in (1, 2, 3, 4)]
+
+
+def test_the_line_can_tell_every_status_a_ticket_may_have() -> None:
+    assert set(STATUSES) == {status.value for status in TicketStatus}

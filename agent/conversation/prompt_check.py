@@ -23,7 +23,11 @@ STATUSES = (
     "RESOLVED",
     "VERIFIED_CLOSED",
     "REJECTED",
+    "TRANSFERRED",
+    "REOPENED",
+    "DUPLICATE_OF",
 )
+"""Those of tickets/models.py, which this package does not know; a test compares the two."""
 FILLED = {
     "ask_district": "place",
     "ask_area": "place",
