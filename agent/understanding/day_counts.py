@@ -6,16 +6,26 @@ The count stands before its unit, in one word with it or behind it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
+from agent.tamil.numbers import find_numbers
 from agent.tamil.sound import sound_key
 from agent.tamil.words import Word
 from agent.understanding.day_words import Form, Said, Unit, Units
 
+_SIGNS = dict(zip("அஆஇஈஉஊஎஏஐஒஓ", ("", *"ாிீுூெேைொோ"), strict=True))
+"""What a vowel becomes when it grows onto a consonant."""
 _TO = ("க்கு", "க்கே", "kku", "ukku")
 """A number in this case is a time of the clock: "அஞ்சே முக்காலுக்கு வார வண்டி"."""
+
+
+_GROWN_FROM = 3
+"""Letters of a count that has grown into its unit."""
+_WEEK = 7
+"""From this unit on, the bare unit may stand for one of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,10 @@ class Counts:
         ]
         self._words = dict(words)
         self._by_sound = {sound_key(word): value for word, value in words}
+        self._pairs = dict(_pairs(data["pair"]["words"], data["pair"]["next"]))
         self._aged = re.compile(data["number_ending"]["aged"])
+        self._not_one = re.compile(data["one"]["not_after"])
+        self._whole = re.compile(data["one"]["lasting"])
         self._ordinal = re.compile(data["number_ending"]["ordinal"])
         self._between = frozenset(data["between"]["words"])
         self._half = {name: frozenset(words) for name, words in data["half"].items()}
@@ -68,7 +81,9 @@ class Counts:
 
     def _grown(self, at: int, before: str, unit: Unit) -> Counted | None:
         for text in (before, before + "்", before + "ு"):
-            count = self._words.get(text)
+            count = self._listed(text)
+            if count is None and len(before) >= _GROWN_FROM:
+                count = _as_number(text)
             if count is not None:
                 return Counted(count, unit.size, unit.form, at, unit.end)
         return None
@@ -80,7 +95,18 @@ class Counts:
         if counted is not None:
             count, start = counted
             return Counted(count, unit.size, unit.form, start, unit.end)
-        return self._behind(said, at, unit)
+        return self._behind(said, at, unit) or self._one(said, at, unit)
+
+    def _one(self, said: Said, at: int, unit: Unit) -> Counted | None:
+        """Read "வாரமாச்சு" as one week, where nothing beside it says which or how many."""
+        if unit.size < _WEEK or (at and self._not_one.fullmatch(said.words[at - 1].text)):
+            return None
+        said_whole = unit.form is Form.LASTING and self._whole.search(said.words[unit.end - 1].text)
+        over = unit.form is Form.PER and said.begins("over", unit.end, 1)
+        passed = unit.form is Form.BARE and said.begins("passed", unit.end, 1)
+        if not (said_whole or over or passed):
+            return None
+        return Counted(1, unit.size, unit.form, at, unit.end)
 
     def _before(self, said: Said, at: int) -> tuple[float, int] | None:
         """Return the count that ends before ``at`` and where it begins."""
@@ -100,6 +126,9 @@ class Counts:
         return (value, first[1]) if first[0] < value else one
 
     def _one_before(self, said: Said, at: int) -> tuple[float, int] | None:
+        pair = self._pairs.get(said.words[at - 1].text) if at else None
+        if pair is not None:
+            return pair, at - 1
         number = said.number_ending.get(at)
         if number is not None and said.words[at - 1].text.endswith(_TO):
             return None
@@ -109,6 +138,10 @@ class Counts:
             return None
         value = self._value(said.words[at - 1])
         return None if value is None else (value, at - 1)
+
+    def _listed(self, text: str) -> float | None:
+        known = self._pairs.get(text)
+        return self._words.get(text) if known is None else known
 
     def _value(self, word: Word) -> float | None:
         known = self._words.get(word.text)
@@ -177,3 +210,26 @@ def added(found: Sequence[Counted], said: Said) -> list[Counted]:
             both = replace(both, count=last.count, unit=last.unit)
         joined[-1] = both
     return joined
+
+
+def _pairs(
+    counts: Mapping[str, str], after: Mapping[str, Sequence[int]]
+) -> Iterator[tuple[str, float]]:
+    """Yield every "two or three" said as one word, with the larger: நாலஞ்சு, ஏழெட்டு, நான்கைந்து.
+
+    A final உ gives way to the vowel that follows; before a consonant it stays (ரெண்டுமூணு).
+    """
+    for first, seconds in after.items():
+        for one, second in product(counts[first].split(), seconds):
+            for other in counts[str(second)].split():
+                sign = _SIGNS.get(other[0])
+                if sign is None:
+                    yield one + other, float(second)
+                elif one.endswith("ு"):
+                    yield one[:-1] + sign + other[1:], float(second)
+
+
+def _as_number(text: str) -> float | None:
+    """Return the value of one number word."""
+    found = find_numbers([text])
+    return found[0].value if len(found) == 1 else None

@@ -16,6 +16,8 @@ _AFTER = 2
 """How many words after the unit may show that it is a length of time."""
 _TELLING = 6
 """How many words after a bare length of time may tell what lasted so long."""
+_LIFE_AFTER = 3
+"""How many words after a length of time may say that somebody lives or works so long."""
 _LIFE = 4
 """How many words after its age an event of a life may be named."""
 _LIFE_UNIT = 30
@@ -23,8 +25,21 @@ _LIFE_UNIT = 30
 _LONG_LIFE = 5 * 365
 """So many years beside a shorter time are a life's, whatever is told of them."""
 _YEAR = 365
-_IF = ("னா", "ட்டா", "ட்டி", "na", "naa", "tti")
+IF = ("னா", "ட்டா", "ட்டி", "ாலே", "ாலயே", "ாலும்", "na", "naa", "tti", "aale", "aalum")
 """Ends of a condition: "இல்லைனா ஆறு மாசம் ஆகும்"."""
+_IF_REACH = 3
+"""How many words after a length of time may make it a condition."""
+_FOR = ("க்கு", "kku")
+_TAKES = ("றதுக்கு", "ரதுக்கு", "வதற்கு", "வதுக்கு", "radhuku", "radhukku", "rathuku", "rathukku")
+"""Ends of "for coming": the time that a thing takes."""
+_ORDINAL = ("ாவது", "avathu", "avadhu")
+"""Ends of "second"."""
+_FEAST = 2
+"""So many words may stand between a feast and a time counted from it."""
+_FROM = ("ருந்து", "ர்ந்து", "ேந்து", "ருந்தே", "ர்ந்தே", "ேந்தே", "rundhu", "runthu", "lendhu")
+"""Ends of "since"."""
+_ORDER = 6
+"""How many words before or after it may tell that something was ordered."""
 _SCHEME_DAYS = 100
 """"நூறு நாள்" alone is a work scheme."""
 
@@ -55,11 +70,13 @@ class Judge:
         """Tell whether a count in a story says how long the trouble has lasted."""
         if _is_short(said, one) or _is_before_a_feast(said, one) or _is_part_of_a_day(said, one):
             return False
+        if _is_ordered(said, one) or _is_supposed(said, one) or _is_dated(said, one):
+            return False
         if _is_ahead(said, one):
             return _closes_a_clause(said, one) and not self._is_promised(said, one)
         if _is_life(said, one) or self._is_past_event(said, one) or _is_share(one, found):
             return False
-        if self._is_history(said, one, found):
+        if self._is_history(said, one, found) or self._is_age(said, one):
             return False
         if one.form is Form.LASTING:
             return True
@@ -85,6 +102,11 @@ class Judge:
         """Tell "பத்து வருசமாச்சு" (since something was done) from "பத்து வருசமா"."""
         return any(self._passed.search(w.text) for w in said.words[one.end - 1 : one.end + 1])
 
+    def _is_age(self, said: Said, one: Counted) -> bool:
+        """Tell "பிள்ளைக்கு மூணு மாசம் ஆகுது" from "பிள்ளைக்கு மூணு மாசமா காய்ச்சல்"."""
+        of_child = one.start in said.ends.get("not_age_before", ())
+        return of_child and one.unit >= _LIFE_UNIT and self._has_passed(said, one)
+
     def _is_past_event(self, said: Said, one: Counted) -> bool:
         """Tell "எழுவத்தஞ்சு வருசமாச்சு சுதந்திரம் வாங்கி": a life's event named after its age."""
         stop = said.sentence_end(one.end, _LIFE)
@@ -102,6 +124,8 @@ class Judge:
         ]
         if not later or one.unit < _LIFE_UNIT:
             return False
+        if contrasted(said, one.end, later[0].start) and one.unit >= _YEAR:
+            return True
         if one.days >= _LONG_LIFE and 1 <= later[0].unit < _YEAR:
             stop = min(later[0].start, one.end + _LIFE)
             return not said.begins("struggle", one.end, stop - one.end)
@@ -116,7 +140,10 @@ def contrasted(said: Said, end: int, start: int) -> bool:
 
 
 def _is_before_a_feast(said: Said, one: Counted) -> bool:
-    """Tell "தீவாளிக்கு ரெண்டு நா முன்னாடி": no count from today."""
+    """Tell "தீவாளிக்கு ரெண்டு நா முன்னாடி" and "பொங்கல் கழிச்சு ரெண்டு நாள்லேர்ந்து": not from today."""
+    if said.words[one.end - 1].text.endswith(_FROM):
+        before = range(one.start - _FEAST, one.start + 1)
+        return any(end in said.ends.get("after_feast", ()) for end in before)
     ends = said.ends.get("feast", ())
     return one.start in ends and any(
         said.begins(kind, one.end, 2) for kind in ("before_now", "not_after")
@@ -124,10 +151,37 @@ def _is_before_a_feast(said: Said, one: Counted) -> bool:
 
 
 def _is_part_of_a_day(said: Said, one: Counted) -> bool:
-    """Tell "two hours every day", "half a day's leave" and the hour since something was ordered."""
+    """Tell "two hours every day", "half a day's leave" and hours of waiting for somebody."""
     if one.unit >= 1:
         return one.days == 0 and one.form is not Form.LASTING
-    return _is_daily(said, one) or "order" in said.starts
+    stop = said.sentence_end(one.end, _TELLING)
+    waited = said.begins("waiting", one.end, stop - one.end)
+    return _is_daily(said, one) or waited or one.start in said.ends.get("not_work_before", ())
+
+
+def _is_ordered(said: Said, one: Counted) -> bool:
+    """Tell the time since something was booked or ordered of a shop."""
+    return said.begins("order", max(one.start - _ORDER, 0), min(one.start, _ORDER) + _ORDER)
+
+
+def _is_dated(said: Said, one: Counted) -> bool:
+    """Tell what is no length up to now: within so long, the second year, what a thing takes."""
+    if one.form is Form.INSIDE:
+        return not said.begins("since", one.end, 1)
+    if one.form is Form.BARE and _is_ordinal(said, one):
+        return True
+    if one.start and said.words[one.start - 1].text.endswith(_TAKES):
+        return True
+    ago = one.days >= _LONG_LIFE and said.begins("before_now", one.end, 2)
+    return ago and not said.begins("struggle", one.end, _TELLING)
+
+
+def _is_supposed(said: Said, one: Counted) -> bool:
+    """Tell "ரெண்டு நாள் மழை பேஞ்சாலே": what happens whenever it lasts so long."""
+    if one.form is not Form.BARE or said.begins("after", one.end, 1):
+        return False
+    stop = said.clause_end(one.end, _IF_REACH)
+    return any(w.text.endswith(IF) for w in said.words[one.end : stop])
 
 
 def _is_short(said: Said, one: Counted) -> bool:
@@ -142,15 +196,25 @@ def _is_ahead(said: Said, one: Counted) -> bool:
 
 def _is_owed(said: Said, one: Counted) -> bool:
     """Tell "மூணு மாசத்துக் கூலி": so many months of pay that did not come."""
+    if any(word.text.endswith(_FOR) for word in said.words[one.end : one.end + 2]):
+        return False
     owed = one.form is Form.BARE and one.unit > 1 and said.begins("owed", one.end, 2)
     return owed and not said.begins("not_owed", one.end, _TELLING)
 
 
 def _is_marked(said: Said, one: Counted) -> bool:
     """Tell whether a word beside it makes it a length of time until now."""
-    stop = said.sentence_end(one.end, _AFTER)
-    after = said.begins("after", one.end, stop - one.end) or said.begins("next", one.end, 1)
-    return after or one.start in said.ends.get("before", ())
+    stop = said.clause_end(one.end, _AFTER)
+    after = said.begins("after", one.end, stop - one.end)
+    passed = one.form is Form.BARE and said.begins("passed", one.end, 1)
+    if after or passed or said.begins("next", one.end, 1):
+        return True
+    return one.start in said.ends.get("before", ()) and not _is_ordinal(said, one)
+
+
+def _is_ordinal(said: Said, one: Counted) -> bool:
+    """Tell "இதோட மூணாவது வருசம்": the third time or year that it is told, not its length."""
+    return one.end - one.start > 1 and said.words[one.end - 2].text.endswith(_ORDINAL)
 
 
 def _is_told(said: Said, one: Counted) -> bool:
@@ -170,8 +234,8 @@ def _closes_a_clause(said: Said, one: Counted) -> bool:
     if one.unit < 1 or not _follows_a_deed(said, one):
         return False
     end = one.end + said.begins("not_coming", one.end, 1)
-    end += said.begins("courtesy", end, 1)
-    return end >= len(said.words) or bool(said.words[end].gap)
+    ends = (end, end + said.begins("courtesy", end, 1))
+    return any(end >= len(said.words) or bool(said.words[end].gap) for end in ends)
 
 
 def _follows_a_deed(said: Said, one: Counted) -> bool:
@@ -180,7 +244,7 @@ def _follows_a_deed(said: Said, one: Counted) -> bool:
         return False
     said_so = one.start in said.ends.get("trouble", ()) and not said.words[
         one.start - 1
-    ].text.endswith(_IF)
+    ].text.endswith(IF)
     return said_so or said.is_deed(one.start - 1)
 
 
@@ -190,7 +254,10 @@ def _is_life(said: Said, one: Counted) -> bool:
         return True
     if one.form is Form.BARE and one.start in said.ends.get("not_age_before", ()):
         return True
-    return said.begins("not_life_after", one.end, 3)
+    stop = (
+        said.clause_end(one.end, _LIFE_AFTER) if one.form is Form.LASTING else one.end + _LIFE_AFTER
+    )
+    return said.begins("not_life_after", one.end, stop - one.end)
 
 
 def _is_daily(said: Said, one: Counted) -> bool:

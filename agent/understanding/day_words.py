@@ -44,6 +44,8 @@ _FORMS = {
 }
 
 
+_FOUR = ("naalu", "nalu")
+"""In Latin letters both "day" and "four"."""
 _TOLD = ("event", "crime", "somebody", "still", "example")
 
 
@@ -72,6 +74,7 @@ class Units:
         self._any = re.compile("|".join(map(re.escape, sorted(stems, key=len, reverse=True))))
         endings = data["ending"]
         self._forms = [(re.compile(endings[name]), form) for name, form in _FORMS.items()]
+        self._become = re.compile(data["become"]["word"])
         self._courtesy = re.compile(endings["courtesy"] + "$")
         self._sandhi = re.compile(endings["sandhi"] + "$")
         self._end_words = {
@@ -82,11 +85,19 @@ class Units:
         """Return what stands before the unit in its word, and the unit; None when it is none."""
         text = words[at].text
         follows = words[at + 1].text if at + 1 < len(words) else ""
+        if text in _FOUR and follows and self._parse(follows, at + 2) is not None:
+            return None  # "moonu naalu maasam"
         if text in ("மணி", "mani") and follows:  # மணி நேரமா
             read = self._parse(text + follows, at + 2)
         else:
-            read = self._parse(text, at + 1)
+            read = self._grown_apart(text, follows, at) or self._parse(text, at + 1)
         return (read[0], self._with_end(words, read[1])) if read else None
+
+    def _grown_apart(self, text: str, follows: str, at: int) -> tuple[str, Unit] | None:
+        """Read "நாள் ஆயிடுச்சு" as நாளாயிடுச்சு: every form of the verb is known there."""
+        if not self._become.match(follows):
+            return None
+        return self._parse(text.removesuffix("்").removesuffix("ு") + "ா" + follows[1:], at + 2)
 
     def _with_end(self, words: Sequence[Word], unit: Unit) -> Unit:
         """Add an ending that stands apart: "2 days la"."""
@@ -181,6 +192,11 @@ class Said:
         stop = max(at - reach, 0)
         return next((i for i in range(at, stop, -1) if self.words[i].gap == "."), stop)
 
+    def clause_end(self, at: int, reach: int) -> int:
+        """Return the index where the clause with ``at`` ends, at most ``reach`` words on."""
+        stop = min(at + reach, len(self.words))
+        return next((i for i in range(at, stop) if self.words[i].gap), stop)
+
     def sentence_end(self, at: int, reach: int) -> int:
         """Return the index where the sentence with ``at`` ends, at most ``reach`` words on."""
         stop = min(at + reach, len(self.words))
@@ -207,6 +223,11 @@ def point_rows(data: Mapping[str, Any]) -> Iterable[tuple[tuple[int, str], str]]
     """Yield every day named from today, with its distance and how it is read."""
     for point in data["point"]:
         yield from (((point["days"], point.get("how", "")), word) for word in point["words"])
+    parts = data["day_part"]
+    for days, part in ((0, "today"), (1, "night")):
+        for stem in parts[part]:
+            ends = parts["ends_latin"] if stem.isascii() else parts["ends"]
+            yield from (((days, "alone"), stem + end) for end in ends)
     for unit in data["last"]["unit"]:
         for word in unit["words"]:
             yield from (((unit["days"], ""), f"{last} {word}") for last in data["last"]["before"])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from agent.tamil.numbers import Number
 from agent.tamil.words import Word
 from agent.understanding.day_counts import Counted, Counts, added
-from agent.understanding.day_judge import Judge, contrasted
+from agent.understanding.day_judge import IF, Judge, contrasted
 from agent.understanding.day_words import Said, Units, mark_rows, point_rows, told_rows
 from agent.understanding.patterns import Match, PatternBook
 from agent.understanding.tables import read_toml
@@ -61,6 +61,7 @@ class Days:
         self._of = tuple(data["onset"]["of"])
         self._too = tuple(data["onset"]["too"])
         self._fillers = frozenset(data["answer"]["fillers"])
+        self._happened = tuple(data["deed"]["happened"])
         self._deeds = tuple(data["deed"]["ends"])
         self._judge = Judge(data["ending"])
         self._points = PatternBook[tuple[int, str]](point_rows(data))
@@ -84,7 +85,7 @@ class Days:
             counted = self._bare(said)
         if counted is not None and 0 < (counted.days or 0) < _YEAR:
             return counted
-        point = self._point(said, asked=asked)
+        point = self._point(said, asked=asked, after=after)
         if counted is not None and counted.days:
             return point if point and contrasted(said, counted.end, point.start) else counted
         return point or counted or _vague(said)
@@ -113,7 +114,7 @@ class Days:
 
     # -- days named from today ---------------------------------------------------------------
 
-    def _point(self, said: Said, *, asked: bool) -> Lasting | None:
+    def _point(self, said: Said, *, asked: bool, after: int) -> Lasting | None:
         points = self._points.find(said.words, said.number_ends)
         if points and not asked:
             said.mark(self._told)
@@ -122,6 +123,8 @@ class Days:
         fine: Match[tuple[int, str]] | None = None
         # The longest match first: "முந்தா நேத்து" holds "நேத்து".
         for match in sorted(points, key=_longest_first):
+            if match.start < after <= points[-1].start:
+                continue
             days, how = match.label
             hidden = any(v.start <= match.start < v.end for v in unsure)
             if hidden or any(start <= match.start < end for start, end in found):
@@ -130,12 +133,12 @@ class Days:
             if _was_fine(said, match) or (asked and _is_over(said, match)):
                 fine = fine or match
                 continue
-            if self._is_example(said, match):
+            if self._is_example(said, match) or said.words[match.end - 1].text.endswith(IF):
                 continue
             end = self._since_end(said, match)
             if not asked and (how == "asked" or said.begins("until", (end or match.end) - 1, 4)):
                 continue
-            named = asked and (not unsure or days >= _YEAR)
+            named = asked and (not unsure or days >= _OLD)
             if end or how == "alone" or named or self._begins_a_story(said, match):
                 return Lasting(days, match.source, match.start, end or match.end)
         # "It was all right yesterday": it has been so since today.
@@ -156,6 +159,8 @@ class Days:
             return True
         onset, event = (said.first(kind, after) for kind in ("onset", "event"))
         long_ago = match.label[0] >= _OLD
+        if long_ago and said.begins("not_granted", match.end, _TELLING):
+            return False
         still = said.first("still", range(match.end, len(said.words)) if long_ago else after)
         begun = _earliest(onset, event, still)
         # Today and an hour are named for many other reasons.
@@ -168,8 +173,20 @@ class Days:
             return False
         if event is None and still is None and _comes_first(said.first("somebody", after), begun):
             return False
-        before = any(said.begins(kind, start, match.start - start) for kind in ("onset", "event"))
-        return begun is not None or before
+        return begun is not None or self._closes_a_story(said, match, start)
+
+    def _closes_a_story(self, said: Said, match: Match[tuple[int, str]], start: int) -> bool:
+        """Tell "they took it, sir, the day before yesterday": the day is the last that is told."""
+        end = match.end
+        while end < len(said.words) and not said.words[end].gap and said.begins("time", end, 1):
+            end += 1
+        if (end < len(said.words) and not said.words[end].gap) or said.words[match.start].gap:
+            return False
+        reach = match.start - start
+        if any(said.begins(kind, start, reach) for kind in ("onset", "event")):
+            return True
+        told = match.start > 0 and said.words[match.start - 1].text.endswith(self._happened)
+        return told and not any(said.begins(kind, start, reach) for kind in ("example", "somebody"))
 
     def _since_end(self, said: Said, match: Match[tuple[int, str]]) -> int:
         """Return the index after "நேத்து ராத்திரி பத்து மணிலேர்ந்து", or 0 when no "since" is said."""

@@ -102,7 +102,7 @@ class Rules:
         turn = self._story.tell(turn, heard, story)
         turn = self._with_place(turn, heard, found)
         turn = self._with_numbers(turn, heard, context.phone_digits)
-        turn = self._with_details(turn, heard, found)
+        turn = self._with_details(turn, heard, found, now=story.hazard is not None and story.agreed)
         return _settled(turn, heard)
 
     @staticmethod
@@ -223,14 +223,15 @@ class Rules:
     # -- landmark, days, name ----------------------------------------------------------------
 
     def _with_details(
-        self, turn: UnderstoodTurn, heard: Heard, found: FoundPlace | None
+        self, turn: UnderstoodTurn, heard: Heard, found: FoundPlace | None, *, now: bool
     ) -> UnderstoodTurn:
+        """Add landmark, days and name; ``now`` says that a sure danger is told."""
         none_given = (Answer.UNKNOWN, Answer.REFUSED, Answer.REPEAT, Answer.NO)
         elsewhere = turn.corrects is not None and heard.expecting not in CHECKING
         silent = turn.emergency or turn.answer in none_given or turn.intent in _NO_DETAILS
         silent = elsewhere or (silent and not turn.corrects)
         lasting = self._lasting(heard)
-        if turn.emergency:
+        if now and (lasting is None or lasting.days is None):
             lasting = Lasting(0, "now", 0, 0)
         if turn.intent in _NO_DETAILS:
             lasting = None  # "an hour since I ordered" lasts no trouble of ours

@@ -100,6 +100,21 @@ def danger(table: Hazard | None, opinion: Opinion | None, words: Sequence[Word])
     return Hazard("learned", "classifier")
 
 
+def is_sure(opinion: Opinion | None, length: int) -> bool:
+    """Tell whether the classifier, too, hears the danger that was found.
+
+    It never takes a danger back; but "now" is then not said for the caller, who may have told of
+    what lasts.
+
+    Args:
+        opinion: what the classifier says.
+        length: words of the utterance.
+    """
+    if opinion is None or length < _ENOUGH:
+        return True
+    return opinion.scores["intent"].get(Intent.EMERGENCY, 0.0) >= _DANGER_FROM
+
+
 def purpose(
     table: Intent | None, opinion: Opinion | None, length: int = _LONG
 ) -> tuple[Intent | None, bool]:

@@ -71,7 +71,8 @@ class StoryReader:
         # "நாய்ங்களா" hurled at the office is no stray dog.
         categories = self._troubles(masked(words, signals.rude), heard)
         if hazard is not None:
-            return Story(hazard, signals, categories, Intent.EMERGENCY)
+            sure = second_opinion.is_sure(opinion, len(words))
+            return Story(hazard, signals, categories, Intent.EMERGENCY, sure)
         placed = found is not None and bool(found.place.candidates)
         intent = _intent(heard, signals, categories, placed=placed)
         agreed = True

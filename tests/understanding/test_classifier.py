@@ -9,7 +9,13 @@ from agent.tamil.words import masked, split_words
 from agent.understanding.classifier import Classifier, Opinion, grams, word_grams
 from agent.understanding.intents import Hazard
 from agent.understanding.keywords import Scored
-from agent.understanding.second_opinion import danger, guessed_trouble, main_trouble, purpose
+from agent.understanding.second_opinion import (
+    danger,
+    guessed_trouble,
+    is_sure,
+    main_trouble,
+    purpose,
+)
 
 
 @pytest.fixture(scope="module")
@@ -175,3 +181,12 @@ def test_where_danger_is_suspected_nothing_is_agreed() -> None:
 def test_without_an_opinion_the_tables_stand() -> None:
     assert purpose(None, None) == (None, True)
     assert main_trouble([WATER], None) == [WATER]
+
+
+def test_a_danger_is_sure_only_when_the_classifier_hears_it_too():
+    calm = Opinion({"intent": {"emergency": -0.9}}, {})
+    loud = Opinion({"intent": {"emergency": 0.6}}, {})
+    assert not is_sure(calm, 12)
+    assert is_sure(loud, 12)
+    assert is_sure(calm, 3)
+    assert is_sure(None, 12)

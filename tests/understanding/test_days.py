@@ -808,3 +808,99 @@ def test_events_pay_and_history_are_told_from_examples_and_promises(days, story,
 def test_the_time_of_the_trouble_is_chosen_among_other_times(days, said, asked, expected):
     found = read(days, said, asked=asked)
     assert (found.days if found else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        ("கக்கூஸ் தொட்டி நிரம்பி வாரத்துக்கு மேல ஆவுது", 7),
+        ("டீச்சர் மாறிப் போய் வருசமாச்சு", 365),
+        ("மாசம் ஓடிப்போச்சு, பில்லு இன்னும் திருத்தல", 30),
+        ("bill thirutha solli vaaram aachu", 7),
+        ("எத்தனை வருசமாச்சு தெரியுமா இந்த கால்வாய் வெட்டி", None),
+        ("ஆடி மாசமாச்சு வாய்க்கால்ல தண்ணி இல்ல", None),
+        ("மாசமானா வாடகை குடுக்கணும்", None),
+    ],
+)
+def test_a_bare_week_month_or_year_that_lasted_is_one(days, story, expected):
+    found = read(days, story, asked=False)
+    assert (found.days if found else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        ("வேன் வர்றது நின்னு நாலு நாள் ஆய்ட்டுது", 4),
+        ("கேட் ஒடஞ்சு ஆறு மாதம் ஆயினு கீது", 180),
+        ("குழி தோண்டி மூணு வாரம் ஓடிட்டுது", 21),
+        ("pipe odanju rendu maasam oditu pochu", 60),
+        ("மோட்டார் எரிஞ்சு அஞ்சு நாள் தாண்டியாச்சு", 5),
+        ("மருந்து இல்ல இத்தோட பதினோரு நாள்", 11),
+        ("theru vilakku eriyala idhoda ezhu naal", 7),
+        ("மூணு ராத்திரியா மின்விசிறி ஓடல", 3),
+        ("ரெண்டு கிழமையா வெள்ளம் கிட்டேல", 14),
+        ("ஒரு மாதத்திற்கும் மேலாகப் படகு இயங்கவில்லை", 30),
+    ],
+)
+def test_time_that_passed_is_said_in_many_words(days, story, expected):
+    assert read(days, story, asked=False).days == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("நான்கைந்து", 5),
+        ("ஏயெட்டு", 8),
+        ("ஐந்தாறு", 6),
+        ("ஒண்ணுரெண்டு", 2),
+        ("பத்துபன்னெண்டு", 12),
+        ("இருவத்தெட்டு", 28),
+        ("பதினொரு", 11),
+    ],
+)
+def test_two_numbers_may_be_said_as_one_word(days, words, expected):
+    assert read(days, f"{words} நாளா லிப்ட் ஓடல", asked=False).days == expected
+    assert read(days, f"{words}நாளா லிப்ட் ஓடல", asked=False).days == expected
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        "மூணு நாள் மழை பேஞ்சாலே பாலம் முங்கிடும்",
+        "சாமான் வாங்க ரெண்டு மணி நேரமா வரிசையில நிக்கிறோம்",
+        "லாரி வர்றதுக்கு அஞ்சு மணி நேரம் ஆகுது",
+        "எட்டு வருசத்துக்கு முன்னாடி கட்டுன தொட்டி இப்ப ஒழுகுது",
+        "எம் பொண்ணு பன்னெண்டாவது படிக்கிறா, இது மூணாவது வருசம்",
+        "ரெண்டு வாரத்துல முடிச்சிடுவோம்னு சொன்னாங்க, மேடு பள்ளம் அப்பிடியே இருக்கு",
+        "cylinder book panni naalu naal aachu",
+        "போன வருசம் மழ பேஞ்சும் குளத்துக்கு தண்ணி ஏறல",
+        "நேத்து எங்க அத்தை அந்த படியில வழுக்கி விழுந்தாங்க",
+        "சாயந்திரம் ஆனா தெருவுல நடக்க முடியல",
+    ],
+)
+def test_what_has_another_length_is_no_duration(days, story):
+    assert read(days, story, asked=False) is None
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        ("காலம்பறயிலேர்ந்து மோட்டார் ஓடல", 0),
+        ("சாய்ங்காலத்துலேந்து லைட்டு இல்ல", 0),
+        ("இன்னிக்கு எந்திரிச்சு பாத்தா கெணத்து சுவரு சரிஞ்சு கெடக்கு", 0),
+        ("எங்க வண்டி கண்ணாடிய ஒடச்சுட்டானுங்க நேத்து ராத்திரி", 1),
+        ("நேற்று முன்தினத்திலிருந்து மணி ஒலிக்கவில்லை", 2),
+    ],
+)
+def test_a_part_of_a_day_or_the_last_word_names_the_day(days, story, expected):
+    assert read(days, story, asked=False).days == expected
+
+
+def test_a_day_that_was_taken_back_is_none(days):
+    words = split_words("நேத்துல... இல்ல இல்ல முந்தாநேத்து மதியம் நின்னுது")
+    assert days.read(words, (), asked=True, after=3).days == 2
+
+
+def test_a_time_counted_from_a_feast_is_unknown(days):
+    found = read(days, "பொங்கல் கழிச்சு ரெண்டு வாரத்துலேர்ந்து இப்படித்தான்", asked=True)
+    assert found is None or found.days is None

@@ -282,3 +282,16 @@ def test_cleaning_twice_changes_nothing(text):
     once = clean(text)
     assert clean(once) == once
     assert unicodedata.is_normalized("NFC", once)
+
+
+@pytest.mark.parametrize(
+    ("said", "days"),
+    [
+        ("வீடு தீப்பிடிச்சு எரியுது உள்ள குழந்தை மாட்டிக்கிச்சு சீக்கிரம் வாங்க", 0),
+        ("மூணு நாளா கரண்ட் கம்பி அறுந்து ரோட்டுல கிடக்கு", 3),
+    ],
+)
+def test_a_danger_is_of_today_unless_told_otherwise(rules, said, days):
+    turn = rules.understand(said, Slot.COMPLAINT)
+    assert turn.emergency
+    assert turn.days == days
