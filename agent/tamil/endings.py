@@ -30,6 +30,9 @@ _LATIN_CASES = {
          "aththukku", "athulerndhu", "athulendhu", "athulanga"), "am"),
     **dict.fromkeys(("ottula", "otla", "ottil", "ottukku", "ottuku"), "odu"),
     **dict.fromkeys(("aathula", "aaththula", "aatrula", "aatril", "aathukku"), "aaru"),
+    **dict.fromkeys(("yathu", "yaathu", "yathula", "yaathula", "yathuku", "yaathuku"), "yaru"),
+    **dict.fromkeys(("aatula", "aattula", "aatla", "aattla", "aatil", "aatukku"), "aadu"),
+    **dict.fromkeys(("ettula", "etla", "ettla", "ettil", "ettukku"), "edu"),
 }  # fmt: skip
 """Endings in Latin letters, and what they are put in place of."""
 

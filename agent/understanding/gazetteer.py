@@ -6,40 +6,32 @@ shared by all calls. It knows names, not sentences: :mod:`agent.understanding.me
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from enum import IntEnum, StrEnum
 from functools import cache
 
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
-from agent.complaint import SeatCandidate
 from agent.tamil.sound import join_keys, sound_key
 from agent.tamil.words import split_texts
-from agent.understanding.likeness import letters, likeness
+from agent.understanding.likeness import letters, likeness, said_so
+from agent.understanding.place_entries import Entry, Seat, Size
+from agent.understanding.place_names import (
+    PARENTHESIS,
+    district_names,
+    locality_names,
+    outside_names,
+    seat_names,
+)
+from agent.understanding.spoken_names import spoken_forms
 from agent.understanding.tables import read_csv, read_toml
 
-_PARENTHESIS = re.compile(r"\s*\([^)]*\)")
 _CLOSE = 0.06
 """Two spellings of one sound this near to what was heard both stay candidates."""
-_SPOKEN = (
-    ("மருத்துவமனை", "ஆஸ்பத்திரி"),
-    ("மருத்துவமனை", "ஹாஸ்பிட்டல்"),
-    ("கல்லூரி", "காலேஜ்"),
-    ("பேருந்து நிலையம்", "பஸ் ஸ்டாண்டு"),
-    ("சாலை", "ரோடு"),
-    ("பட்டினம்", "பட்டணம்"),
-    ("பட்டினம்", "பட்ணம்"),
-    ("பட்டணம்", "பட்ணம்"),
-)
-"""What signs say and what people say."""
 _CAREFUL = ("ordinary", "personal", "generic", "dependent", "common")
 """Lists of ``places.toml`` whose names need care."""
-_CONFIDENCE = {"high": 1.0, "medium": 0.8}
-_SEAT_CONFIDENCE = 0.95
 _SOUND_FROM = 5
 """Shorter keys are never corrected: too many names are one letter apart."""
 _SOUND_CUTOFF = 0.8
@@ -54,68 +46,6 @@ _LONG_FRAME = 5
 _VOWEL_SLIP = 0.84
 """Least likeness of two keys of the same consonants."""
 _VOWELS = str.maketrans("", "", "aiuy")
-
-
-class Size(IntEnum):
-    """How large a place is; the smaller place decides over the larger."""
-
-    SMALL = 1
-    """Village or neighbourhood."""
-    TOWN = 2
-    TALUK = 3
-    """Headquarters town of a taluk."""
-    SEAT = 4
-    CITY = 5
-    """Reaches into several seats."""
-    ROAD = 6
-    """A long road through several seats."""
-    DISTRICT = 7
-    OUTSIDE = 8
-    """Not in Tamil Nadu."""
-
-
-class Beyond(StrEnum):
-    """How far outside Tamil Nadu a place lies: the list of ``places.toml`` that holds it."""
-
-    NEIGHBOUR = "outside"
-    """Towns across the border: who speaks from there speaks of there."""
-    STATE = "outside_states"
-    CITY = "outside_cities"
-    """Where many work whose home is in Tamil Nadu."""
-    ABROAD = "outside_abroad"
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """One assembly constituency."""
-
-    number: int
-    name_en: str
-    name_ta: str
-    district_en: str
-    district_ta: str
-
-    def candidate(self, score: float, evidence: str) -> SeatCandidate:
-        """Return this seat as a candidate."""
-        return SeatCandidate(
-            self.number, self.name_en, self.name_ta, self.district_en, self.district_ta,
-            round(score, 3), evidence,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One place of the tables."""
-
-    name_en: str
-    """``locality_en`` or the seat's or district's name, qualifier included."""
-    name_ta: str
-    """Without the qualifier in brackets, as it is spoken."""
-    size: Size
-    seats: tuple[tuple[int, float], ...]
-    """Seat numbers with how sure the table is of each."""
-    source: str
-    """Which table and how sure, for the evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +63,13 @@ class Hit:
 class _Name:
     letters: str
     entry: Entry
+    spoken: bool = False
+    """A form made by rule: it is named only by its very letters, or by none of them."""
 
     def likeness(self, spoken: str) -> float:
         """Return how much the letters agree with it, 0..1."""
+        if self.spoken:
+            return said_so(spoken, self.letters)
         return likeness(spoken, self.letters, self.entry.name_en, self.entry.name_ta)
 
 
@@ -151,6 +85,14 @@ class NameLists:
     parts: dict[str, frozenset[str]] = field(default_factory=dict)
     """District -> those that were part of it not long ago."""
 
+    def former(self, district: str) -> frozenset[str]:
+        """Return the districts that this one was part of."""
+        return frozenset(old for old, new in self.parts.items() if district in new)
+
+    def careful(self) -> frozenset[str]:
+        """Return all names that need care."""
+        return self.ordinary | self.personal | self.generic | self.dependent | self.common
+
     def formed(self, district: str) -> frozenset[str]:
         """Return the districts that were made from this one."""
         return self.parts.get(district, frozenset())
@@ -165,16 +107,34 @@ class Gazetteer:
         self.seats = {seat.number: seat for seat in seats}
         self.lists = lists
         self._by_key: dict[str, list[_Name]] = defaultdict(list)
-        for spelling, entry in names:
-            key = name_key(spelling)
-            name = _Name(letters(spelling), entry)
-            if key and name not in self._by_key[key]:
-                self._by_key[key].append(name)
+        written = list(names)
+        for spelling, entry in written:
+            self._add(name_key(spelling), _Name(letters(spelling), entry))
         self._long_keys = [key for key in self._by_key if len(key) >= _SOUND_FROM]
         self._by_frame: dict[str, list[str]] = defaultdict(list)
         for key in self._by_key:
             if len(key) >= _LONG_KEY - 1:
                 self._by_frame[_frame(key)].append(key)
+        self._add_spoken(written)
+
+    def _add(self, key: str, name: _Name) -> None:
+        if key and name not in self._by_key[key]:
+            self._by_key[key].append(name)
+
+    def _add_spoken(self, written: Iterable[tuple[str, Entry]]) -> None:
+        """Add what speech makes of the names; what is the name of another place stays only that.
+
+        They are no ground for guesses from sounds: two forms of one name would make it doubtful.
+        """
+        owners = {key: {name.entry.seats for name in names} for key, names in self._by_key.items()}
+        careful = self.lists.careful()
+        for spelling, entry in written:
+            own = name_key(spelling)
+            for form in spoken_forms(spelling):
+                key = name_key(form)
+                free = owners.get(key, {entry.seats}) == {entry.seats}
+                if key != own and free and own not in careful:
+                    self._add(key, _Name(letters(form), entry, spoken=True))
 
     @classmethod
     def load(cls) -> Gazetteer:
@@ -183,7 +143,7 @@ class Gazetteer:
             Seat(int(r["number"]), r["name_en"], r["name_ta"], r["district_en"], r["district_ta"])
             for r in read_csv("constituencies")
         ]
-        names = [*_seat_names(), *_locality_names(), *_district_names(seats), *_outside_names()]
+        names = [*seat_names(), *locality_names(), *district_names(seats), *outside_names()]
         data = read_toml("places")
         keys = {name: frozenset(map(name_key, data[name])) for name in _CAREFUL}
         lists = NameLists(**keys, parts=_parts(data["former"]))
@@ -261,7 +221,7 @@ class Gazetteer:
 
     def same_name(self, entry: Entry) -> str:
         """Return the name without its qualifier: Gudalur (Nilgiris) > Gudalur."""
-        return _PARENTHESIS.sub("", entry.name_en)
+        return PARENTHESIS.sub("", entry.name_en)
 
     def __len__(self) -> int:
         """Number of distinct sounds known."""
@@ -281,85 +241,10 @@ def _frame(key: str) -> str:
 @cache
 def _bare_name(name_ta: str) -> str:
     """Return a Tamil name without what varies: இராமாபுரம் = ராமாபுரம், குற்றாலம் = குத்தாலம்."""
-    bare = _PARENTHESIS.sub("", name_ta).replace(" ", "").replace("ற்ற", "த்த")
+    bare = PARENTHESIS.sub("", name_ta).replace(" ", "").replace("ற்ற", "த்த")
     return bare[1:] if bare.startswith(("இர", "உல")) else bare
-
-
-def _spellings(*names: str) -> Iterator[str]:
-    for name in names:
-        if not name:
-            continue
-        yield name
-        bare = _PARENTHESIS.sub("", name)
-        if bare != name:
-            yield bare
-        for written, spoken in _SPOKEN:
-            if written in bare:
-                yield bare.replace(written, spoken)
-        if bare.startswith("ஸ்ரீ"):
-            yield "திரு" + bare.removeprefix("ஸ்ரீ")
-            yield "சீ" + bare.removeprefix("ஸ்ரீ")
-
-
-def _seat_names() -> Iterator[tuple[str, Entry]]:
-    for row in read_csv("constituencies"):
-        seats = ((int(row["number"]), _SEAT_CONFIDENCE),)
-        entry = Entry(row["name_en"], row["name_ta"], Size.SEAT, seats, f"seat:{row['name_en']}")
-        aliases = row["aliases_en"].split("|") + row["aliases_ta"].split("|")
-        # "சேலம் (மேற்கு)": a part of a city, whose bare name is the whole city.
-        spellings = [row["name_en"], row["name_ta"], *aliases]
-        for name in filter(None, spellings):
-            yield name.replace("(", " ").replace(")", " "), entry
-
-
-def _locality_names() -> Iterator[tuple[str, Entry]]:
-    rows: dict[str, list[dict[str, str]]] = defaultdict(list)
-    for row in read_csv("localities"):
-        rows[row["locality_en"]].append(row)
-    districts = {row["district_en"] for row in read_csv("districts")}
-    aliases: dict[str, list[str]] = defaultdict(list)
-    for row in read_csv("place_aliases"):
-        aliases[row["locality_en"]] += [row["alias_en"], row["alias_ta"]]
-    for name, group in rows.items():
-        first = group[0]
-        seats = tuple((int(r["constituency_no"]), _CONFIDENCE[r["confidence"]]) for r in group)
-        entry = Entry(
-            name,
-            _PARENTHESIS.sub("", first["locality_ta"]),
-            _size(first["kind"], len(seats), name in districts),
-            seats,
-            f"locality:{name}:{first['confidence']}",
-        )
-        for spelling in _spellings(name, first["locality_ta"], *aliases[name]):
-            yield spelling, entry
-
-
-def _size(kind: str, seats: int, district_town: bool) -> Size:
-    if kind == "road":
-        return Size.ROAD
-    if seats > 1 and (district_town or (kind == "town" and seats > 2)):
-        return Size.CITY
-    return {"taluk": Size.TALUK, "town": Size.TOWN}.get(kind, Size.SMALL)
-
-
-def _district_names(seats: list[Seat]) -> Iterator[tuple[str, Entry]]:
-    for row in read_csv("districts"):
-        name = row["district_en"]
-        inside = [(seat.number, 0.6) for seat in seats if seat.district_en == name]
-        inside += [(int(n), 0.5) for n in row["also_seats"].split("|") if n]
-        entry = Entry(name, row["district_ta"], Size.DISTRICT, tuple(inside), f"district:{name}")
-        aliases = row["aliases_en"].split("|") + row["aliases_ta"].split("|")
-        for spelling in _spellings(name, row["district_ta"], *aliases):
-            yield spelling, entry
 
 
 def _parts(former: dict[str, list[str]]) -> dict[str, frozenset[str]]:
     old = {name for names in former.values() for name in names}
     return {name: frozenset(d for d, was in former.items() if name in was) for name in old}
-
-
-def _outside_names() -> Iterator[tuple[str, Entry]]:
-    data = read_toml("places")
-    for kind in Beyond:
-        for name in data[kind.value]:
-            yield name, Entry(name, name, Size.OUTSIDE, (), kind.value)

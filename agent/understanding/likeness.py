@@ -36,6 +36,8 @@ _ROMAN = {
 }  # fmt: skip
 """Tamil letters as most people write them in Latin ones; e and i, o and u stay apart."""
 _VOWEL_SIGNS = "ாிீுூெேைொோௌ"
+_ONE_SOUND = str.maketrans({"ந": "ன"})
+"""Two letters of one sound, which spellings of a name exchange."""
 _DIALECT = 0.92
 """A Tamil spelling that is the same but for what dialects vary (ஒறையூர் = உறையூர்)."""
 _SAID_AS_A = 0.98
@@ -75,11 +77,24 @@ def likeness(spoken: str, written: str, name_en: str, name_ta: str) -> float:
         # Nobody was taught to spell them: Aamboor = Ambur, Koodaloor = Gudalur.
         folded = fuzz.ratio(_folded(spoken), _folded(written)) / 100
         return max(fuzz.ratio(spoken, written) / 100, _FREE_SPELLING * folded)
+    if spoken.translate(_ONE_SOUND) == written.translate(_ONE_SOUND):
+        return 1.0  # பழநி = பழனி: spelling only, not speech
     if spoken.replace("ை", "") == written.replace("ை", ""):
         return _SAID_AS_A
     least = _DIALECT_FROM + (spoken[:1] == written[:1])
     dialect = len(spoken) >= least and _plain(spoken) == _plain(written)
     return max(fuzz.ratio(spoken, written) / 100, _DIALECT * dialect)
+
+
+def said_so(spoken: str, form: str) -> float:
+    """Return how much the letters of a word agree with a form made by rule: all or nothing."""
+    if spoken == form:
+        return 1.0
+    if is_tamil(form) != is_tamil(spoken):
+        return _OTHER_SCRIPT * (is_tamil(form) and _voiced(spoken) == _voiced(_romanised(form)))
+    if is_tamil(form):
+        return _SAID_AS_A * (len(spoken) >= _DIALECT_FROM and _plain(spoken) == _plain(form))
+    return _FREE_SPELLING * (_folded(spoken) == _folded(form))
 
 
 @cache
@@ -102,7 +117,9 @@ def _romanised(tamil: str) -> str:
 
 @cache
 def _plain(tamil: str) -> str:
-    return plain(tamil)
+    """Return the folded spelling, with nasals as the next consonant makes them (சாத்தாங்குளம்)."""
+    nasal = plain(tamil).replace("ங்", "ன்").replace("ன்ப", "ம்ப")
+    return nasal.replace("ய்ய", "ய").replace("கோயி", "கோவி")
 
 
 @cache

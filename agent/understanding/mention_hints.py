@@ -13,14 +13,14 @@ from typing import Any
 
 from agent.tamil.sound import PULLI
 from agent.tamil.words import Word
-from agent.understanding.gazetteer import Size
 from agent.understanding.mention_roles import Mention, Role
+from agent.understanding.mention_standing import Standing
+from agent.understanding.mention_unmeant import Unmeant
 from agent.understanding.mention_words import LOCATIVE, LOOK_AHEAD, LOOK_FAR, STUDY, clause, says
+from agent.understanding.place_entries import Size
 
 _DATIVE = ("க்கு", "க்குப்", "க்கே", "க்குத்", "க்குச்", "க்குக்", "kku", "ku")
 _LOOK_BACK = 3
-_QUOTED = 2
-"""Words after a quoted name in which its "don't" may stand."""
 _WORK = ("வேல", "velai", "vela")
 _WORKING = ("பாக்க", "பாத்த", "பார்க்க", "பார்த்த", "செய்", "செஞ்ச", "பண்", "paak", "paakk", "seiy", "sey")
 _NAMED = frozenset({Role.PLACE, Role.OWN, Role.POINTER})
@@ -35,6 +35,8 @@ class Hints:
         Args:
             data: ``places.toml``.
         """
+        self._standing = Standing(data)
+        self._unmeant = Unmeant(data)
         self._going = tuple(data["going"])
         self._sending = tuple(data["sending"])
         self._seek_there = tuple(data["seek_there"])
@@ -44,13 +46,12 @@ class Hints:
         self._elsewhere = tuple(data["elsewhere"])
         self._toward = frozenset(data["toward"])
         self._offices = tuple(data["offices"])
+        self._by_thing = tuple(data["by_thing"])
+        self._state_words = frozenset(data["state_words"])
         self._from = tuple(data["from_endings"])
         self._start = tuple(data["start"])
         self._junction = tuple(data["junction"])
         self._direction = tuple(data["direction"])
-        self._quote_endings = tuple(data["quote_endings"])
-        self._quote = frozenset(data["quote"])
-        self._forbidding = tuple(data["forbidding"])
         self._people = tuple(data["people"])
         self._first_person = frozenset(data["first_person"])
         self._speaking = tuple(data["speaking"])
@@ -78,7 +79,7 @@ class Hints:
 
     def apply(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
         """Return the mentions with BESIDE, OWN, ROAD and DENIED said where the words say so."""
-        found = [self._by_quotation(words, m) for m in found]
+        found = self._unmeant.apply(words, found)
         if len(found) < 2:
             return [_beside(m) if self._is_sent(words, m) else m for m in found]
         found = [self._by_neighbours(words, m) for m in found]
@@ -88,28 +89,19 @@ class Hints:
         found = self._by_house(words, found)
         found = self._by_road(words, found)
         found = self._by_way(words, found)
+        found = self._standing.apply(words, found)
         found = self._by_contrast(words, found)
         own = [m for m in found if m.role is Role.OWN]
         if not own:
             return found
         return [_beside(m) if m not in own and m.size >= Size.CITY else m for m in found]
 
-    def _by_quotation(self, words: Sequence[Word], mention: Mention) -> Mention:
-        """In "மெட்ராஸ் சைதாப்பேட்டன்னு போட்றாதீங்க" the name is what must not be written."""
-        after = [word.text for word in words[mention.end : mention.end + _QUOTED + 1]]
-        quoted = words[mention.end - 1].text.endswith(self._quote_endings)
-        if not quoted and after and after[0] in self._quote:
-            quoted, after = True, after[1:]
-        if quoted and any(text.endswith(self._forbidding) for text in after[:_QUOTED]):
-            return replace(mention, role=Role.DENIED)
-        return mention
-
     def _by_neighbours(self, words: Sequence[Word], mention: Mention) -> Mention:
         if mention.role not in (Role.PLACE, Role.DISTRICT):
             return mention
         after = words[mention.end : mention.end + LOOK_AHEAD]
         ahead = " ".join(word.text for word in after)
-        if ahead.startswith(self._offices):
+        if ahead.startswith(self._offices) and not ahead.split(" ")[-1].startswith(self._by_thing):
             return _beside(mention)
         if self._is_origin(words, mention) or self._is_destination(words, mention):
             return _beside(mention)
@@ -309,9 +301,17 @@ class Hints:
         cuts = [at for at, word in enumerate(words) if word.text in self._contrast]
         for cut in cuts[:1]:
             later = [m for m in found if m.start > cut and m.role in _NAMED]
-            if later:
+            if later and not self._is_only_near(words, found, later):
                 found = [_beside(m) if m.start < cut else m for m in found]
         return found
+
+    def _is_only_near(
+        self, words: Sequence[Word], found: list[Mention], later: list[Mention]
+    ) -> bool:
+        """Tell "பாண்டிச்சேரி ஸ்டேட்டு, ஆனா கடலூர் பக்கம்" from a place set against another."""
+        states = (words[m.end].text for m in found if m.end < len(words) and m.size is Size.OUTSIDE)
+        beyond = any(text in self._state_words for text in states)
+        return beyond and all(m.role is Role.POINTER for m in later)
 
 
 def _open_ended(starts: Sequence[str]) -> tuple[str, ...]:

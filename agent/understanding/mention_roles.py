@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from agent.understanding.gazetteer import Entry, Hit, Size
+from agent.understanding.gazetteer import Hit
+from agent.understanding.place_entries import Entry, Size
 
 
 class Role(Enum):
@@ -19,6 +20,8 @@ class Role(Enum):
     """"X ரோடு": a street called after X."""
     BESIDE = auto()
     """Only mentioned: somebody goes there, was born there, or it is set against the real place."""
+    CALLER = auto()
+    """Where the caller is who calls about another place: it tells which name is meant, no more."""
     OWN = auto()
     """The place of the trouble, in so many words ("எங்க சொந்த ஊர் X", "X, அங்கதான்")."""
     SEAT = auto()

@@ -11,12 +11,14 @@ from dataclasses import replace
 from functools import lru_cache
 
 from agent.tamil.endings import stems
-from agent.tamil.sound import join_keys, sound_key
+from agent.tamil.sound import join_keys
 from agent.tamil.words import Word
-from agent.understanding.gazetteer import Gazetteer, Hit, Size
+from agent.understanding.gazetteer import Gazetteer, Hit
+from agent.understanding.mention_care import Care, same_district, stem_keys
 from agent.understanding.mention_hints import Hints
 from agent.understanding.mention_roles import Mention, Role
 from agent.understanding.outside import Outside
+from agent.understanding.place_entries import Size
 from agent.understanding.tables import read_toml
 
 _WINDOW = 5
@@ -65,8 +67,8 @@ class MentionFinder:
         """Tells whether a place outside Tamil Nadu is the one of the trouble."""
         self._filler = frozenset(data["filler"]) | frozenset(self._roles)
         self._everyday = frozenset(data["everyday"])
-        self._where_endings = tuple(data["where_endings"])
-        self._where_words = frozenset(data["where_words"])
+        self.care = Care(gazetteer, data, self.is_filler)
+        """Sorts out names that are words too."""
 
     def find(self, words: Sequence[Word], *, asked: bool) -> tuple[Mention, ...]:
         """Return every place named, in order.
@@ -76,13 +78,13 @@ class MentionFinder:
             asked: whether a place was asked for; then ordinary words count as names too, and a
                 slip of the recogniser is forgiven when only one place sounds like it.
         """
-        keys = [_stem_keys(word) for word in words]
+        keys = [stem_keys(word) for word in words]
         found = self._scan(words, keys, asked=asked)
         if not asked:
-            return self._without_ordinary(words, found)
+            return self.care.in_story(words, found)
         if not found:
             found = self._sound_alikes(words, keys)
-        return self._without_generic(words, self._without_loose(found))
+        return self.care.asked(words, self._without_loose(found))
 
     def is_filler(self, word: Word) -> bool:
         """Tell whether the word is said around places but names none."""
@@ -103,7 +105,7 @@ class MentionFinder:
             for m in found
             if not sure
             or _best_likeness(m) >= _LOOSE
-            or any(_same_district(self._gazetteer, m, s) for s in sure)
+            or any(same_district(self._gazetteer, m, s) for s in sure)
         ]
 
     def _scan(
@@ -233,57 +235,6 @@ class MentionFinder:
         roles = (self._roles.get(stem) for stem in stems(words[at].text))
         return next((role for role in roles if role is not None), None)
 
-    def _without_ordinary(self, words: Sequence[Word], found: list[Mention]) -> tuple[Mention, ...]:
-        lists = self._gazetteer.lists
-        risky = lists.ordinary | lists.generic | lists.dependent
-        safe = [
-            m
-            for m, k in ((m, self.named(words, m)) for m in found)
-            if not k & risky and (not k & lists.personal or self._says_where(words, m))
-        ]
-        return tuple(
-            m
-            for m in found
-            if m in safe or any(_same_district(self._gazetteer, m, s) for s in safe)
-        )
-
-    def _says_where(self, words: Sequence[Word], mention: Mention) -> bool:
-        if words[mention.end - 1].text.endswith(self._where_endings):
-            return True
-        if mention.role is not Role.PLACE:
-            return True
-        return mention.end < len(words) and words[mention.end].text in self._where_words
-
-    def _without_generic(self, words: Sequence[Word], found: list[Mention]) -> tuple[Mention, ...]:
-        lists = self._gazetteer.lists
-        keys = [self.named(words, m) for m in found]
-        safe = [
-            m for m, k in zip(found, keys, strict=True) if not k & (lists.generic | lists.dependent)
-        ]
-        return tuple(
-            m
-            for m, k in zip(found, keys, strict=True)
-            if m in safe
-            or self._stands_alone(words, m)
-            or any(_same_district(self._gazetteer, m, s) for s in safe)
-        )
-
-    def _stands_alone(self, words: Sequence[Word], mention: Mention) -> bool:
-        """Tell a place called புதூர் from the end of a longer name ("ஏழரைப் புதூர்")."""
-        others = [*words[: mention.start], *words[mention.end :]]
-        if all(self.is_filler(word) for word in others):
-            return True
-        if mention.start == 0 or words[mention.start].gap:
-            return False
-        return self.is_filler(words[mention.start - 1]) and mention.end == len(words)
-
-    def named(self, words: Sequence[Word], mention: Mention) -> set[str]:
-        """Return the keys by which the mention's places are known."""
-        spoken = words[mention.start : mention.end]
-        before = [word.key for word in spoken[:-1]]
-        keys = {join_keys([*before, key]) for key, _ in _stem_keys(spoken[-1])}
-        return {key for key in keys if self._gazetteer.knows(key, mention.entries)}
-
     def _sound_alikes(
         self, words: Sequence[Word], keys: Sequence[list[tuple[str, str]]]
     ) -> list[Mention]:
@@ -332,18 +283,3 @@ def _in_the_place(text: str, hits: Sequence[Hit]) -> bool:
 
 def _best_likeness(mention: Mention) -> float:
     return max(hit.likeness for hit in mention.hits)
-
-
-def _stem_keys(word: Word) -> list[tuple[str, str]]:
-    """Return the sound keys of the word's possible stems, each with its letters.
-
-    Stems of one sound stay apart: of ஈரோட்டு and ஈரோடு only one is spelled like the town.
-    """
-    return [(word.key if stem == word.text else sound_key(stem), stem) for stem in stems(word.text)]
-
-
-def _same_district(gazetteer: Gazetteer, one: Mention, other: Mention) -> bool:
-    def districts(mention: Mention) -> set[str]:
-        return {gazetteer.seats[n].district_en for e in mention.entries for n, _ in e.seats}
-
-    return bool(districts(one) & districts(other))

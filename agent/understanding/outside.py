@@ -10,9 +10,9 @@ from itertools import pairwise
 from typing import Any
 
 from agent.tamil.words import Word
-from agent.understanding.gazetteer import Beyond
 from agent.understanding.mention_roles import Mention, Role
 from agent.understanding.mention_words import LOCATIVE, LOOK_AHEAD, STUDY, clause, says
+from agent.understanding.place_entries import Beyond
 
 _WORK = ("வேல", "velai", "vela")
 
@@ -29,6 +29,7 @@ class Outside:
         self._states = frozenset(data["outside_states"])
         self._cities = frozenset(data[Beyond.CITY])
         self._abroad = frozenset(data[Beyond.ABROAD])
+        self._state_words = frozenset(data["state_words"])
         self._border = tuple(data["border"])
         self._here = frozenset(data["here"])
         self._there = frozenset(data["there"])
@@ -54,6 +55,8 @@ class Outside:
         if mention.role not in (Role.PLACE, Role.DISTRICT, Role.OWN):
             return False
         after = [word.text for word in words[mention.end : mention.end + LOOK_AHEAD]]
+        if after and after[0] in self._state_words:
+            return True
         if any(text.startswith(self._border) for text in after):
             return False
         return not (self._comes_from(words, mention) or self._lives(words, mention))

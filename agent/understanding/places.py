@@ -12,15 +12,16 @@ from dataclasses import dataclass, replace
 
 from agent.complaint import Place, SeatCandidate, Slot
 from agent.tamil.words import Word, spaced, split_words
-from agent.understanding.gazetteer import Gazetteer, Size
+from agent.understanding.gazetteer import Gazetteer
 from agent.understanding.mention_roles import Mention, Role
 from agent.understanding.mentions import MentionFinder
+from agent.understanding.place_entries import Size
 
 MAX_CANDIDATES = 6
 _POINTED = 0.5
 """A pointer whose own village is unknown: the seat is only near."""
 _CONTRADICTED = 0.6
-_CONTEXT = frozenset({Role.POINTER, Role.DISTRICT, Role.ROAD, Role.BESIDE})
+_CONTEXT = frozenset({Role.POINTER, Role.DISTRICT, Role.ROAD, Role.BESIDE, Role.CALLER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ class PlaceResolver:
             return Slot.AREA  # "X பக்கம் <unknown village>": near X, but whose seat?
         if (
             len(inside) == 1
-            and self._finder.named(words, primary) & self._gazetteer.lists.dependent
+            and self._finder.care.named(words, primary) & self._gazetteer.lists.dependent
         ):
             return Slot.DISTRICT  # every town has a Gandhi Market
         return None
@@ -199,14 +200,19 @@ class PlaceResolver:
             return candidates  # "சென்னை ஹைவே" is anywhere
         districts = {self._gazetteer.seats[n].district_en for n in seats}
         same_seat = [c for c in candidates if c.number in seats]
-        if same_seat:
+        if same_seat and other.role is not Role.CALLER:
             return same_seat
         same_district = [c for c in candidates if c.district_en in districts]
         if same_district:
             return same_district
         if other.role is Role.ROAD:
             return candidates  # a road leads far
-        former = {old for name in districts for old in self._gazetteer.lists.formed(name)}
+        if other.role is Role.CALLER:
+            return candidates
+        former = {new for name in districts for new in self._gazetteer.lists.formed(name)}
+        if other.role is Role.POINTER:
+            # "போரூர் தாண்டி ஐயப்பன்தாங்கல்": what lies beyond may lie across a young border.
+            former |= {old for name in districts for old in self._gazetteer.lists.former(name)}
         once = [c for c in candidates if c.district_en in former]
         if once:
             return once
@@ -247,8 +253,9 @@ class PlaceResolver:
         return sorted(best.values(), key=lambda c: (-c.score, c.number))
 
     def _is_common(self, words: Sequence[Word], mention: Mention) -> bool:
-        keys = "".join(word.key for word in words[mention.start : mention.end])
-        return any(keys.startswith(key) for key in self._gazetteer.lists.common)
+        keys = {"".join(word.key for word in words[mention.start : mention.end])}
+        keys |= self._finder.care.named(words, mention)
+        return any(key.startswith(tuple(self._gazetteer.lists.common)) for key in keys)
 
     def _more_named(self, words: Sequence[Word], mentions: Sequence[Mention]) -> bool:
         covered = {i for m in mentions for i in range(m.start, m.end)}
