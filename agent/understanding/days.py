@@ -8,13 +8,13 @@ and what is an answer but no number (ரொம்ப நாளா). A story is f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.tamil.numbers import Number
 from agent.tamil.words import Word
 from agent.understanding.day_counts import Counted, Counts, added
 from agent.understanding.day_judge import IF, Judge, contrasted
-from agent.understanding.day_words import Said, Units, mark_rows, point_rows, told_rows
+from agent.understanding.day_words import Form, Said, Units, mark_rows, point_rows, told_rows
 from agent.understanding.patterns import Match, PatternBook
 from agent.understanding.tables import read_toml
 
@@ -48,6 +48,8 @@ class Lasting:
     """Index of the first word of it."""
     end: int
     """Index after its last word."""
+    sure: bool = True
+    """It was asked for, or nothing else in the words is a length of time or a day."""
 
 
 class Days:
@@ -80,6 +82,18 @@ class Days:
             after: index of the word after the last taking back; what is said there counts more.
         """
         said = Said(words, numbers, self._book, self._deeds)
+        found = self._read(said, asked=asked, after=after)
+        if found is None or asked:
+            return found
+        return replace(found, sure=found.sure and not self._named_besides(said, found))
+
+    def _named_besides(self, said: Said, found: Lasting) -> bool:
+        """Tell whether another length of time or day is named: which is meant may be doubted."""
+        counted = ((each.start, each.end) for each in self._counts.find(said))
+        points = ((m.start, m.end) for m in self._points.find(said.words, said.number_ends))
+        return any(end <= found.start or start >= found.end for start, end in (*counted, *points))
+
+    def _read(self, said: Said, *, asked: bool, after: int) -> Lasting | None:
         counted = self._counted(said, asked=asked, after=after)
         if counted is None and asked:
             counted = self._bare(said)
@@ -140,7 +154,8 @@ class Days:
                 continue
             named = asked and (not unsure or days >= _OLD)
             if end or how == "alone" or named or self._begins_a_story(said, match):
-                return Lasting(days, match.source, match.start, end or match.end)
+                sure = bool(end) or named
+                return Lasting(days, match.source, match.start, end or match.end, sure)
         # "It was all right yesterday": it has been so since today.
         return Lasting(0, fine.source, fine.start, fine.end) if fine else None
 
@@ -208,7 +223,8 @@ class Days:
 
 def _lasting(one: Counted) -> Lasting:
     """Return it as what is handed out."""
-    return Lasting(one.days, f"{one.count:g} x {one.unit:g}", one.start, one.end)
+    sure = one.form is Form.LASTING
+    return Lasting(one.days, f"{one.count:g} x {one.unit:g}", one.start, one.end, sure)
 
 
 def _was_fine(said: Said, match: Match[tuple[int, str]]) -> bool:

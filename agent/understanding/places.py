@@ -35,6 +35,8 @@ class FoundPlace:
     """Indexes of the words where a name begins."""
     there: bool = False
     """The place is outside Tamil Nadu, and the words say that the trouble is there."""
+    sure: bool = True
+    """Every place that was named agrees with it."""
 
 
 class PlaceResolver:
@@ -127,7 +129,9 @@ class PlaceResolver:
         if doubt is not None:
             near = tuple(_scaled(candidates, _POINTED))
             place = replace(place, candidates=near, question=doubt)
-        return _found(place, mentions)
+        seats = {c.number for c in place.candidates}
+        agree = all(seats & {n for e in m.entries for n, _ in e.seats} for m in mentions)
+        return replace(_found(place, mentions), sure=agree)
 
     def _beyond(
         self, words: Sequence[Word], meant: list[Mention], inside: list[Mention], *, asked: bool

@@ -54,7 +54,7 @@ def doubt_of(turn: UnderstoodTurn, expecting: Slot | None) -> Doubt:
         return Doubt()
     placed = turn.place is not None and (bool(turn.place.candidates) or turn.place.outside)
     if expecting in PLACES:
-        return Doubt(place=not placed and turn.answer is None)
+        return Doubt(place=(not placed or not _sure_of(turn, "place")) and turn.answer is None)
     if expecting is Slot.DAYS:
         return Doubt(days=turn.days is None and turn.answer is None)
     if expecting not in STORY or turn.answer is not None:
@@ -64,7 +64,16 @@ def doubt_of(turn: UnderstoodTurn, expecting: Slot | None) -> Doubt:
     unsure = _least_sure(turn) < _SURE
     # Who tells so much mostly says where and since when; tables may have missed it.
     search = unsure or len(turn.text.split()) >= _LONG_STORY
-    return Doubt(purpose=unsure, place=search and not placed, days=search and turn.days is None)
+    return Doubt(
+        purpose=unsure,
+        place=not _sure_of(turn, "place") if placed else search,
+        days=not _sure_of(turn, "days") if turn.days is not None else search,
+    )
+
+
+def _sure_of(turn: UnderstoodTurn, field: str) -> bool:
+    """Tell whether the rules found a value that nothing else in the words speaks against."""
+    return all(d.score >= _SURE for d in turn.decisions if d.field == field)
 
 
 def _least_sure(turn: UnderstoodTurn) -> float:
@@ -109,7 +118,7 @@ def reconcile(
         turn = _with_purpose(turn, answer, text, words)
     if doubt.place:
         turn = _with_place(turn, answer, text, words, read, context)
-    if doubt.days and turn.days is None:
+    if doubt.days:
         turn = _with_days(turn, answer, text, words, read)
     return turn
 
@@ -168,8 +177,12 @@ def _with_place(
     found = read(span.text, Slot.PLACE, context).place
     if found is None or not (found.candidates or found.outside):
         return turn
+    known = {c.number for c in turn.place.candidates} if turn.place is not None else set()
+    meant = {c.number for c in found.candidates}
+    if known and known <= meant:
+        return turn  # the rules read more than these words: a district said apart, a road
     reason = _reason("place", _numbers(found))
-    return replace(turn, place=found, decisions=(*turn.decisions, reason))
+    return replace(turn, place=found, decisions=(*_without(turn, "place"), reason))
 
 
 def _with_days(
@@ -177,9 +190,17 @@ def _with_days(
 ) -> UnderstoodTurn:
     span = quoted(text, words, answer.days_words)
     days = read(span.text, Slot.DAYS, None).days if span is not None else None
+    if span is None and turn.days is not None and _quotes_trouble(text, words, answer):
+        # It read the story and found no time in it: the rules took one that means another thing.
+        return replace(turn, days=None, decisions=_without(turn, "days"))
     if days is None or days > _MOST_DAYS:
         return turn
-    return replace(turn, days=days, decisions=(*turn.decisions, _reason("days", str(days))))
+    reason = _reason("days", str(days))
+    return replace(turn, days=days, decisions=(*_without(turn, "days"), reason))
+
+
+def _quotes_trouble(text: str, words: Sequence[Word], answer: ModelAnswer) -> bool:
+    return any(quoted(text, words, trouble.words) is not None for trouble in answer.complaints)
 
 
 def _numbers(place: Place) -> str:

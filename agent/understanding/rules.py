@@ -15,7 +15,7 @@ from agent.tamil.words import split_words
 from agent.understanding.answers import Replies
 from agent.understanding.days import Days, Lasting
 from agent.understanding.hearing import CHECKING, DETAIL, PLACES, STORY, Heard, decision, hear
-from agent.understanding.keywords import Keywords
+from agent.understanding.keywords import DISPUTED, Keywords
 from agent.understanding.landmarks import Landmarks
 from agent.understanding.names import Names
 from agent.understanding.phone_digits import DigitReader
@@ -159,8 +159,10 @@ class Rules:
             return turn
         if checking and heard.reply.answer is Answer.YES:
             return turn
+        most = 1.0 if found.sure else DISPUTED
         decisions = [
-            decision("place", str(c.number), c.evidence, c.score) for c in found.place.candidates
+            decision("place", str(c.number), c.evidence, min(most, c.score))
+            for c in found.place.candidates
         ]
         corrects = turn.corrects
         if checking and corrects is None and found.place.candidates:
@@ -247,7 +249,7 @@ class Rules:
         turn = _told_wrong(turn, heard)
         if days is None or lasting is None:
             return turn
-        reason = decision("days", str(days), lasting.evidence, 1.0)
+        reason = decision("days", str(days), lasting.evidence, 1.0 if lasting.sure else DISPUTED)
         return replace(turn, decisions=(*turn.decisions, reason))
 
     def _lasting(self, heard: Heard) -> Lasting | None:
