@@ -32,7 +32,7 @@ COST = {"category": 0.3, "intent": 0.6}
 """C of the support vector machines, chosen by the folds."""
 KEPT = 20_000
 """N-grams kept, those with the largest weights."""
-PURPOSES = ("intents", "openings", "emergencies", "purposes")
+PURPOSES = ("intents", "openings", "emergencies", "purposes", "dangers")
 """Files whose first column is an intent and whose second is a category, or empty."""
 
 

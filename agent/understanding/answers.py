@@ -181,6 +181,13 @@ class _SameNumber:
         rows += [("this", phrase) for phrase in table["phrase"]]
         rows += [("this", f"{own} .. {that}") for own in table["calling"] for that in table["that"]]
         rows += [("sure", f"{own} {this}") for own in table["own"] for this in table["is"]]
+        rows += [
+            ("sure", f"{own} {this} {line} {that}")
+            for own in table["own"]
+            for this in table["same"]
+            for line in table["same_line"]
+            for that in table["stress"]
+        ]
         rows += [("sure", f"{this} {own}") for own in table["own"] for this in table["is_it"]]
         rows += [(name, p) for name in ("called", "bare") for p in table[name]]
         around = [(name, p) for name in ("near", "unanswered", "not_own") for p in table[name]]

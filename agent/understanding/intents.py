@@ -224,7 +224,11 @@ def _same_voice(part: str, word: Word) -> bool:
         heard = [len(found[0]) > 1 for found in _STOP.finditer(word.text)]
         return first >= len(heard) or heard[first]
     written = _LATIN_STOP.findall(word.text)
-    return first >= len(written) or written[first] not in _VOICED
+    if first >= len(written):
+        return True
+    # *maathi* is மாத்தி (changed), never மாட்டி (trapped): nobody writes ட்ட with an h.
+    hard = _STOP.findall(part)[first]
+    return written[first] not in _VOICED and not (hard == "ட" and written[first].endswith("h"))
 
 
 def _over(scene: _Scene, sign: _Sign, hazard: Mapping[str, Any]) -> bool:

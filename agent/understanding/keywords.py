@@ -40,6 +40,17 @@ _STREET = frozenset(
 )
 """Troubles of a street, which people tell together; of others one is mostly the other's cause."""
 
+_SERVICES = frozenset(
+    {
+        *(Category.PATTA, Category.CERTIFICATE, Category.PENSION, Category.HOSPITAL),
+        *(Category.RATION, Category.HOUSING, Category.KMUT),
+    }
+)
+"""What somebody may be made to wait and to pay for: then both are told."""
+_FRAMES = ("more", "where", "waited", "bribe", "fine")
+_FINE_REACH = 4
+"""So many words after a thing may say that it is all right: "கரண்ட் இருக்கு ஆனா"."""
+
 Label = tuple[Category, float]
 
 
@@ -93,7 +104,7 @@ class Keywords:
     def load(cls) -> Keywords:
         """Build the index from ``stems_*.toml`` and the keywords of ``categories.csv``."""
         data = read_toml("intents")
-        rows = [(kind, p) for kind in ("more", "where") for p in data[kind]["words"]]
+        rows = [(kind, p) for kind in _FRAMES for p in data[kind]["words"]]
         for kind in ("landmarks", "positions"):
             rows += [(kind, pattern) for pattern in data["where"][kind]]
         return cls(PatternBook(_rows()), PatternBook(rows))
@@ -124,7 +135,7 @@ class Keywords:
     def _told(
         self, words: Sequence[Word], number_ends: Mapping[int, int], judge: Judge
     ) -> tuple[Scored, ...]:
-        frames = self._frames.find(words)
+        frames = self._frames.find(words, number_ends)
         words = masked(
             words, {i for m in frames if m.label == "where" for i in range(m.start, m.end)}
         )
@@ -148,6 +159,13 @@ class Keywords:
             wanted |= {s.category: s for s in both if s.category not in wanted}
         if best.category in _STREET:
             wanted |= {s.category: s for s in _apart(ranked) if s.category not in wanted}
+        wanted |= {s.category: s for s in _paid_for(ranked, frames) if s.category not in wanted}
+        fine = [m.start for m in frames if m.label == "fine"]
+        wanted = {
+            category: scored
+            for category, scored in wanted.items()
+            if scored is best or not any(0 <= at - scored.at <= _FINE_REACH for at in fine)
+        }
         wanted.pop(Category.OTHER, None) if len(wanted) > 1 else None
         ordered = sorted(wanted.values(), key=lambda s: s.at) if len(wanted) > 1 else [best]
         return tuple(ordered)
@@ -160,6 +178,23 @@ def _as_ranked(ranked: Sequence[Scored], _: Sequence[Word]) -> list[Scored]:
 def _apart(ranked: Sequence[Scored]) -> list[Scored]:
     """Return the troubles of a street that were each named in full, without a word between them."""
     return [s for s in ranked if s.category in _STREET and s.score >= _SECOND]
+
+
+def _paid_for(ranked: Sequence[Scored], frames: Iterable[Match[str]]) -> list[Scored]:
+    """Return a service that was long waited for and the bribe asked for it, when both are told.
+
+    "பட்டா மாத்த மூவாயிரம் கேக்குறாரு" is only a bribe; a year of waiting before it is a second
+    trouble.
+    """
+    said = {match.label: match for match in reversed(list(frames))}
+    if "waited" not in said or ranked[0].category not in {*_SERVICES, Category.CORRUPTION}:
+        return []
+    service = next((s for s in ranked if s.category in _SERVICES and s.score >= _NAMED), None)
+    bribe = next((s for s in ranked if s.category is Category.CORRUPTION), None)
+    if bribe is None and "bribe" in said:
+        match = said["bribe"]
+        bribe = Scored(Category.CORRUPTION, _NAMED, match.source, match.start)
+    return [service, bribe] if service is not None and bribe is not None else []
 
 
 def _clauses(words: Sequence[Word], frames: Iterable[Match[str]]) -> list[range]:

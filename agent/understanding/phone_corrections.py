@@ -6,12 +6,14 @@ likeliest first, and the first that makes a whole number counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from agent.check_digit import is_valid
 from agent.understanding.phones import as_phone
 
+Whole = Callable[[str], str | None]
+"""Returns a number when the digits are a whole one."""
 _READINGS = 40
 """Ways to understand the corrections of one turn that are tried."""
 _SEGMENTS = 10
@@ -78,12 +80,18 @@ class _Reading:
         return _Reading(tuple(groups))
 
 
-def whole_number(segments: Sequence[Segment]) -> str | None:
-    """Return the whole number that was said, or None."""
+def whole_number(segments: Sequence[Segment], kinds: Sequence[Whole] = ()) -> str | None:
+    """Return the whole number that was said, or None.
+
+    Args:
+        segments: what was said.
+        kinds: which numbers count as whole, the likeliest first; all when empty.
+    """
+    kinds = kinds or (as_phone, as_ticket)
     for stretch in _stretches(segments[-_SEGMENTS:]):
         for spelled in (stretch, _zeros_counted(stretch)):
             readings = [reading.digits for reading in _readings(spelled)]
-            for complete in (as_phone, _as_ticket):
+            for complete in kinds:
                 found = next((digits for digits in readings if complete(digits)), None)
                 if found is not None:
                     return found
@@ -92,10 +100,11 @@ def whole_number(segments: Sequence[Segment]) -> str | None:
 
 def is_whole(digits: str) -> bool:
     """Tell whether the digits are a phone or a ticket number."""
-    return bool(as_phone(digits) or _as_ticket(digits))
+    return bool(as_phone(digits) or as_ticket(digits))
 
 
-def _as_ticket(digits: str) -> str | None:
+def as_ticket(digits: str) -> str | None:
+    """Return a ticket number whose check digit is right, or None."""
     return digits if is_valid(digits) else None
 
 
@@ -201,7 +210,10 @@ def _after_count(segment: Segment) -> Segment | None:
 
 def _zeros_counted(segments: Sequence[Segment]) -> list[Segment]:
     """Read "மூணு சைபர்", said apart, as three zeros; among pairs it is thirty."""
-    if all(len("".join(group)) <= 2 for segment in segments for group in segment.groups):
+    apart = {(str(n), "0") for n in TIMES}
+    groups = [group for segment in segments for group in segment.groups]
+    others = [len("".join(group)) for group in groups if group not in apart]
+    if 2 in others or max(others, default=0) < 2:
         return []
     counts: dict[tuple[str, ...], tuple[str, ...]] = {(str(n), "0"): ("0" * n,) for n in TIMES}
     return [

@@ -6,13 +6,21 @@ something, name a house or a ward, or were only called, are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from agent.tamil.number_words import Kind, lexeme_of
 from agent.tamil.numbers import Number, is_article
 from agent.tamil.words import Word
 from agent.understanding.patterns import PatternBook
-from agent.understanding.phone_corrections import TIMES, Segment, is_whole, primary, whole_number
+from agent.understanding.phone_corrections import (
+    Segment,
+    as_ticket,
+    is_whole,
+    primary,
+    whole_number,
+)
+from agent.understanding.phone_repeats import counts_digit, spoken
 from agent.understanding.phones import HeardDigits, as_phone
 from agent.understanding.tables import read_toml
 
@@ -20,8 +28,11 @@ _LONGEST = 26
 """Digits kept of one turn: a number said twice and a slip."""
 _RUN_FROM = 6
 """In a story, fewer digits in a row are a house number or money."""
+_NAMED_UP_TO = 6
+"""Digits of a house, a ward or a postal code."""
 _LABEL_REACH = 3
 """A label may stand this many words before its number (கதவு எண், பன்னெண்டு)."""
+_ORDINAL = ("வது", "ாம்", "ஆம்", "vadhu", "vathu", "th")
 _CALLED_REACH = 4
 """So many words after a number may say that the caller rang it."""
 _COUNTED = range(1, 12)
@@ -40,8 +51,15 @@ class DigitReader:
         self._book: PatternBook[str] = PatternBook(rows)
         self._services = frozenset(lists["services"])
 
-    def read(self, words: Sequence[Word], numbers: Sequence[Number]) -> HeardDigits:
+    def read(
+        self, words: Sequence[Word], numbers: Sequence[Number], *, ticket: bool = False
+    ) -> HeardDigits:
         """Return all digits of an answer to a question for a number.
+
+        Args:
+            words: the answer.
+            numbers: all numbers in it.
+            ticket: whether a ticket number was asked for, and not a phone number.
 
         "இல்ல இல்ல" takes back what stands before, "முதல்ல இருந்து" everything.
         """
@@ -49,7 +67,7 @@ class DigitReader:
         segments = line.segments()
         if not segments:
             return HeardDigits("", line.restarts)
-        digits = whole_number(segments) or primary(segments)
+        digits = whole_number(segments, (as_ticket if ticket else as_phone,)) or primary(segments)
         if line.ends_in_slip and not is_whole(digits):
             digits = digits[: -len("".join(segments[-1].groups[-1]))]
         restarted = any(segment.restart for segment in segments)
@@ -100,10 +118,14 @@ class _Line:
             if match.start in inside and match.label not in ("named", "owned"):
                 continue
             self._marks[match.label].update(range(match.start, match.end))
-            if match.label in self._afters:
+            # "பதினாலாவது வார்டு" has its number already.
+            if match.label in self._afters and not self._is_ordinal(match.start - 1):
                 self._afters[match.label].add(match.end)
         self._marks["slip"].update(at for at in self._marks["no"] if self._is_slip(at))
         self._left_out = self._others()
+
+    def _is_ordinal(self, at: int) -> bool:
+        return at >= 0 and self._words[at].text.endswith(_ORDINAL)
 
     @property
     def restarts(self) -> bool:
@@ -125,18 +147,29 @@ class _Line:
     def _others(self) -> set[int]:
         """Return the starts of numbers that are no digits: counts, wards, called numbers."""
         others: set[int] = set()
+        before = 0
         for run in self._breaths():
             length = sum(len(number.figures) for number in run)
-            near = range(run[0].start - _LABEL_REACH + 1, run[0].start + 1)
+            # A label names only the number right after it.
+            near = range(max(before, run[0].start - _LABEL_REACH) + 1, run[0].start + 1)
+            before = run[-1].end
             owned = any(at in self._afters["owned"] for at in near)
-            named = length < _RUN_FROM and any(at in self._afters["named"] for at in near)
+            named = length <= _NAMED_UP_TO and any(at in self._afters["named"] for at in near)
             after = range(run[-1].end, run[-1].end + _CALLED_REACH)
             called = length >= _RUN_FROM and any(at in self._marks["called"] for at in after)
             if owned or named or called:
                 others.update(number.start for number in run)
-            elif self._is_count(run[-1], alone=len(run) == 1):
+            elif self._is_count(run[-1], alone=len(run) == 1) and not self._counts_digit(run[-1]):
                 others.add(run[-1].start)
         return others
+
+    def _counts_digit(self, number: Number) -> bool:
+        if number.end not in self._marks["times"]:
+            return False
+        at = self._numbers.index(number)
+        before = self._numbers[at - 1] if at else None
+        after = self._numbers[at + 1] if at + 1 < len(self._numbers) else None
+        return counts_digit(self._words, before, number, after)
 
     def _breaths(self) -> list[list[Number]]:
         """Return the numbers said without a stop."""
@@ -154,7 +187,7 @@ class _Line:
 
     def _is_count(self, number: Number, *, alone: bool) -> bool:
         """Tell "ரெண்டு நிமிஷம்" and "கடைசி நாலு நம்பர்" from digits."""
-        if number.end >= len(self._words) or self._words[number.end].gap == ".":
+        if number.end >= len(self._words) or self._words[number.end].gap:
             return False
         counts = "counted" if alone and number.value in _COUNTED else "unit"
         here = {name for name, at in self._marks.items() if number.end in at}
@@ -164,53 +197,36 @@ class _Line:
         """Return the digits of the utterance, cut where the caller stops, slips or begins again."""
         segments: list[Segment] = []
         end = 0
-        for number, figures, stop in self._repeated():
-            gap = self._words[number.start].gap
-            between = range(end, number.start)
-            whole = as_phone(number.figures) or (segments and as_phone(segments[-1].digits))
+        digits = [n for n in self._numbers if n.start not in self._left_out]
+        for one in spoken(self._words, digits, self._marks["times"]):
+            figures = one.figures
+            gap = self._words[one.start].gap
+            between = range(end, one.start)
+            whole = as_phone(figures) or (segments and as_phone(segments[-1].digits))
             if segments and not between and gap != "." and not whole:
                 segments[-1] = _grown(segments[-1], figures, new_group=bool(gap))
             else:
                 segments.append(self._opening(between, figures))
-            end = stop
+            end = one.end
         return segments
 
     def _opening(self, between: Iterable[int], figures: str) -> Segment:
         said = {name for name, at in self._marks.items() if at & set(between)}
         known = ("restart", "slip", "no", "cry", "last", "first", "filler")
-        strange = [at for at in between if not any(at in self._marks[name] for name in known)]
+        strange = [
+            at
+            for at in between
+            if not any(at in self._marks[name] for name in known) and not self._repeats(at)
+        ]
         restart = "restart" in said
         edge = "last" if "last" in said else "first" if "first" in said and not restart else ""
         instead = "instead" in said
         return Segment(((figures,),), restart, "slip" in said, edge, instead, len(strange))
 
-    def _repeated(self) -> Iterator[tuple[Number, str, int]]:
-        """Yield each number with its digits and its end; "மூணு தடவை சைபர்" is 000."""
-        times = self._marks["times"]
-        numbers = [n for n in self._numbers if n.start not in self._left_out]
-        before: tuple[Number, str, int] | None = None
-        repeat = 0
-        for at, number in enumerate(numbers):
-            repeats = number.end in times and int(number.value) in TIMES
-            follows = at + 1 < len(numbers) and self._follows(number.end + 1, numbers[at + 1])
-            after = before is not None and before[2] == number.start and len(before[1]) == 1
-            if repeats and not follows and after and before is not None:
-                before = (before[0], before[1] * int(number.value), number.end + 1)
-                continue
-            if before is not None:
-                yield before
-                before = None
-            if repeats:
-                repeat = int(number.value)
-                continue
-            figures = number.figures * (repeat if repeat and len(number.figures) == 1 else 1)
-            before, repeat = (number, figures, number.end), 0
-        if before is not None:
-            yield before
-
-    def _follows(self, at: int, number: Number) -> bool:
-        """Tell whether one digit is said right there."""
-        return number.start == at and len(number.figures) == 1 and not self._words[at].gap
+    def _repeats(self, at: int) -> bool:
+        """Tell whether a word only says that what stands before is double or triple."""
+        lexeme = lexeme_of(self._words[at].text)
+        return lexeme is not None and lexeme.kind is Kind.REPEAT
 
 
 def _grown(segment: Segment, figures: str, *, new_group: bool) -> Segment:

@@ -24,6 +24,8 @@ from agent.understanding.places import FoundPlace, PlaceResolver
 from agent.understanding.story import Story, StoryReader
 
 _TICKET_DIGITS = 9
+_DIALLED = 4
+"""From so many digits on a number is being said."""
 _NO_DETAILS = frozenset({Intent.HUMAN, Intent.ABUSE, Intent.WRONG_NUMBER})
 """Who says this at a question gives no landmark and no name."""
 _UNSAID = "..."
@@ -200,19 +202,22 @@ class Rules:
 
     def _asked_number(self, turn: UnderstoodTurn, heard: Heard, before: str) -> UnderstoodTurn:
         """Return the turn with all digits gathered, checked as what was asked for."""
-        said = self._digits.read(heard.words, heard.numbers)
+        asks_ticket = heard.expecting is Slot.TICKET
+        said = self._digits.read(heard.words, heard.numbers, ticket=asks_ticket)
         phone = ticket = None
-        if heard.expecting is Slot.TICKET:
+        if asks_ticket:
             digits = gather(before, said, _TICKET_DIGITS)
             ticket = digits if self._is_ticket(digits) else None
         else:
             digits = gather(before, said)
             phone = as_phone(digits)
+        # A clock time beside "this number" is no beginning of another.
+        same = heard.reply.same_number and len(said.digits) < _DIALLED
         return replace(
             turn,
             phone=phone,
-            digits=digits,
-            same_number=heard.reply.same_number and not said.digits,
+            digits="" if same else digits,
+            same_number=same,
             ticket=ticket,
             correction=turn.correction or said.restarted,
             answer=None if phone or ticket else turn.answer,

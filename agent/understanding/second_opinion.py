@@ -30,8 +30,9 @@ _ENOUGH = 5
 """Words; of fewer only the tables judge purpose and danger."""
 _WHOLE = 12
 """Words of a sentence long enough to be judged by its sound; in shorter ones tables count more."""
-_SHORT_DANGER = 1.0
-"""How much clearer a danger in no words at all would have to be; in between, in proportion."""
+_SHORT_DANGER = 0.6
+"""How much clearer a danger in no words at all would have to be; in between, in proportion. In
+five folds, of 416 harmless sentences of nine or ten words one scores above 0."""
 _NEWS_FROM = 0.0
 """From this learned score on a purpose is believed of which the tables saw nothing."""
 _DANGER_FROM = -0.1

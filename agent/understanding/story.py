@@ -13,6 +13,7 @@ from agent.understanding.hearing import CHECKING, DETAIL, STORY, Heard, decision
 from agent.understanding.intents import Emergencies, Hazard, Purposes, Signals
 from agent.understanding.keywords import DISPUTED, Keywords, Scored
 from agent.understanding.places import FoundPlace
+from agent.understanding.several import told_apart
 
 _SURE = 8.0
 """From this score on a trouble was named so clearly that asking for a person comes after it."""
@@ -95,6 +96,13 @@ class StoryReader:
         told = self._keywords.categories(masked(words, range(later)), ends) if later else ()
         judge = self._judge if heard.expecting in STORY else None
         told = told or self._keywords.categories(words, ends, judge)
+        if judge is not None and not later:
+            told = told_apart(
+                words,
+                told,
+                lambda said: self._keywords.categories(said, ends),
+                self._classifier.read,
+            )
         match heard.expecting:
             case Slot.CONFIRM if heard.reply.answer is not Answer.NO and not heard.reply.correction:
                 # "ஆமா, ரோட்டு மேல": a word of a trouble is none, unless it is set beside the first.

@@ -158,3 +158,34 @@ def test_rows_name_classes_that_exist():
     assert {name for row in rows for name in row.split() if not name.isdigit()} <= known
     assert {name for names in table["kinds"].values() for name in names} <= known
     assert table["things_deed"].keys() <= table["deeds"].keys()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "பஸ் ஸ்டாண்டுல குடிச்சுப்புட்டு உருண்டு கெடக்காய்ங்க, பொம்பளைக நடக்க முடியல",
+        "குடிகாரங்க உருண்டு கெடக்கானுங்க சந்தையில, பொண்ணுங்க போக முடியல",
+        "கொசுவால உசுரே போகுது, புகை அடிக்கிற வண்டிய அனுப்பவே மாட்றாங்க",
+        "pasangala vera school ku maathitaanga, maadu ulla varudhu",
+        "கரண்ட் கட்டணம் ஷாக் அடிக்குது மாசா மாசம்",
+        "பில்ல பாத்தாலே நெஞ்சு வலி வருது",
+    ],
+)
+def test_drunkards_figures_and_changes_are_no_danger(rules, text):
+    """Who lies drunk, what only hurts as a word, and மாத்தி (changed) for மாட்டி (trapped)."""
+    assert not rules.understand(text, Slot.COMPLAINT).emergency
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ஆனை கூரைய பிச்சுட்டு நிக்குது, உள்ள பாட்டி இருக்கு",
+        "முதலை கால கவ்விருச்சு",
+        "வெள்ளம் நெஞ்சு வரைக்கும் வந்துருச்சு, படுத்த படுக்கையா பாட்டி இருக்கு",
+        "அம்மாவுக்கு வாய் கோணிப் போச்சு, பேச்சு குழறுது",
+        "தண்டவாளத்துல ஒரு பொண்ணு படுத்திருக்கு",
+    ],
+)
+def test_dangers_are_told_by_who_does_what_to_whom(rules, text):
+    """Beasts at houses, water up to the chest of the helpless, strokes, people on the rails."""
+    assert rules.understand(text, Slot.COMPLAINT).emergency
