@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import tomllib
 from collections import defaultdict
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from agent.tamil.sound import PULLI, is_tamil
 
 _DATA = Path(__file__).parent / "data" / "endings.toml"
 _DEPTH = 3
+_KNOWN_WORDS = 4_000
+"""Words whose stems are remembered; a turn is read several times while it is spoken."""
 _SHORTEST = 2
 """A stem has at least this many characters."""
 _SONORANTS = "ரலளழனணமயடஸஜ"
@@ -49,6 +51,7 @@ def _rules() -> tuple[dict[str, tuple[str, ...]], tuple[str, ...], int]:
     return {end: tuple(puts) for end, puts in table.items()}, courtesy, max(map(len, table))
 
 
+@lru_cache(_KNOWN_WORDS)
 def stems(word: str) -> tuple[str, ...]:
     """Return the word itself, then what it may be an inflected form of, least cut first.
 

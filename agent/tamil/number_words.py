@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from agent.tamil.sound import sound_key
@@ -46,6 +46,8 @@ class Lexeme:
     figures: str = ""
 
 
+_KNOWN_WORDS = 4_000
+"""Words remembered; a turn is read several times while it is spoken."""
 _VOWELS = dict(zip("ாிீுெேைொோ", "ஆஇஈஉஎஏஐஒஓ", strict=True))
 """Sign at a seam -> the vowel the second word began with."""
 _LETTERS = str.maketrans({"ண": "ன", "ந": "ன", "ற": "ர", "ழ": "ல", "ள": "ல", "ஃ": None})
@@ -207,6 +209,7 @@ def _unmistaken(rows: Iterable[tuple[str, Lexeme]]) -> dict[str, Lexeme]:
     return {key: lexeme for key, lexeme in index.items() if key not in mistaken}
 
 
+@lru_cache(_KNOWN_WORDS)
 def lexeme_of(word: str) -> Lexeme | None:
     """Return what the word means as part of a number, or None when it is none."""
     if word.isascii() and word.isdigit():

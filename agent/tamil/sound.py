@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 PULLI = "்"
 """U+0BCD: the consonant before it has no vowel."""
@@ -73,6 +74,8 @@ _PLAIN = str.maketrans(
         "ஃ": None,
     }
 )
+_KNOWN_WORDS = 8_000
+"""Words whose sound is remembered: tables and callers use the same ones again and again."""
 _HARD_DOUBLE = re.compile("([கசடதப])" + PULLI + r"\1")
 
 
@@ -89,6 +92,7 @@ def plain(word: str) -> str:
     return _HARD_DOUBLE.sub(r"\1", word.translate(_PLAIN))
 
 
+@lru_cache(_KNOWN_WORDS)
 def sound_key(word: str) -> str:
     """Return the coarse sound skeleton of one word, in ``a-z`` and digits; empty when none is left.
 

@@ -22,6 +22,8 @@ Label = TypeVar("Label")
 
 GAP = ".."
 NUMBER = "#"
+_KNOWN_WORDS = 2_000
+"""Words remembered for each table; a caller says some hundred different ones."""
 _GAP_WORDS = 4
 _INITIAL = 2
 """Words this short are initials or particles: only the whole word matches."""
@@ -146,6 +148,7 @@ class _Parts:
         self._whole_key: defaultdict[str, list[int]] = defaultdict(list)
         self._key: defaultdict[str, list[int]] = defaultdict(list)
         """By the sound of its beginning."""
+        self._known: dict[str, frozenset[int]] = {}
 
     def add(self, part: _Part) -> int:
         """Return the number of a part, a new one when it is new."""
@@ -166,7 +169,18 @@ class _Parts:
         return number
 
     def of(self, word: Word) -> frozenset[int]:
-        """Return the parts that a spoken word may be."""
+        """Return the parts that a spoken word may be.
+
+        Remembered: a turn is read several times while it is spoken, and people say the same words.
+        """
+        known = self._known.get(word.text)
+        if known is None:
+            if len(self._known) >= _KNOWN_WORDS:
+                self._known.clear()
+            known = self._known[word.text] = self._look_up(word)
+        return known
+
+    def _look_up(self, word: Word) -> frozenset[int]:
         text = word.text
         if not text:
             return frozenset()
