@@ -190,6 +190,7 @@ class _SameNumber:
         ]
         rows += [("sure", f"{this} {own}") for own in table["own"] for this in table["is_it"]]
         rows += [(name, p) for name in ("called", "bare") for p in table[name]]
+        rows += [("called", f"{here} {ring}") for here in table["here"] for ring in table["ring"]]
         around = [(name, p) for name in ("near", "unanswered", "not_own") for p in table[name]]
         around += [("not_own", p) for name in ("owned", "named") for p in digits[name]]
         self._book: PatternBook[str] = PatternBook(rows)

@@ -101,7 +101,10 @@ class Counts:
         """Read "வாரமாச்சு" as one week, where nothing beside it says which or how many."""
         if unit.size < _WEEK or (at and self._not_one.fullmatch(said.words[at - 1].text)):
             return None
-        said_whole = unit.form is Form.LASTING and self._whole.search(said.words[unit.end - 1].text)
+        last = unit.end - 1
+        apart = last > at and said.begins("passed", last, 1)
+        whole = apart or self._whole.search(said.words[last].text)
+        said_whole = unit.form is Form.LASTING and whole
         over = unit.form is Form.PER and said.begins("over", unit.end, 1)
         passed = unit.form is Form.BARE and said.begins("passed", unit.end, 1)
         if not (said_whole or over or passed):

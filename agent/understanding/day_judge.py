@@ -32,6 +32,8 @@ _IF_REACH = 3
 _FOR = ("க்கு", "kku")
 _TAKES = ("றதுக்கு", "ரதுக்கு", "வதற்கு", "வதுக்கு", "radhuku", "radhukku", "rathuku", "rathukku")
 """Ends of "for coming": the time that a thing takes."""
+_AT_LEAST = ("ாவது", "ாச்சும்", "avathu", "avadhu", "achum")
+"""Ends of "at least" one."""
 _ORDINAL = ("ாவது", "avathu", "avadhu")
 """Ends of "second"."""
 _FEAST = 2
@@ -49,6 +51,7 @@ class Judge:
 
     def __init__(self, endings: Mapping[str, str]) -> None:
         """Take the table ``[ending]`` of ``days.toml``."""
+        self._ended = re.compile(endings["ended"])
         self._quoted = re.compile(endings["quoted"])
         self._passed = re.compile(endings["passed"])
 
@@ -58,7 +61,7 @@ class Judge:
             return False
         if len(found) > 1 and (_is_life(said, one) or self._is_history(said, one, found)):
             return False
-        if said.begins("not_after", one.end, 1):
+        if said.begins("not_after", one.end, 1) and not _ends_a_clause(said, one):
             return one.form is Form.LASTING
         if _is_ahead(said, one):
             return not self._is_promised(said, one)
@@ -79,13 +82,13 @@ class Judge:
         if self._is_history(said, one, found) or self._is_age(said, one):
             return False
         if one.form is Form.LASTING:
-            return True
+            return not self._has_ended(said, one) and not _is_even_one(said, one)
         if said.begins("not_after", one.end, 2):
             return False
         marked = _is_marked(said, one)
         if marked and said.begins("before_now", one.end, 2):
             return not said.begins("not_told", one.end, _TELLING)
-        if marked or _is_owed(said, one):
+        if marked or _is_owed(said, one) or self._passed_before(said, one):
             return True
         if said.begins("not_never", one.end, 2) or one.start in said.ends.get("not_before", ()):
             return False
@@ -101,6 +104,15 @@ class Judge:
     def _has_passed(self, said: Said, one: Counted) -> bool:
         """Tell "பத்து வருசமாச்சு" (since something was done) from "பத்து வருசமா"."""
         return any(self._passed.search(w.text) for w in said.words[one.end - 1 : one.end + 1])
+
+    def _has_ended(self, said: Said, one: Counted) -> bool:
+        """Tell "பத்து வருசமா இருந்த நிழற்குடைய எடுத்துட்டாங்க": so long it was well."""
+        return one.end < len(said.words) and bool(self._ended.match(said.words[one.end].text))
+
+    def _passed_before(self, said: Said, one: Counted) -> bool:
+        """Tell "ஆயிப்போச்சுங்க ஒரு வாரம்": the verb stands before the time that has passed."""
+        ends = one.end == len(said.words) or _ends_a_clause(said, one)
+        return ends and one.start > 0 and bool(self._passed.match(said.words[one.start - 1].text))
 
     def _is_age(self, said: Said, one: Counted) -> bool:
         """Tell "பிள்ளைக்கு மூணு மாசம் ஆகுது" from "பிள்ளைக்கு மூணு மாசமா காய்ச்சல்"."""
@@ -139,6 +151,11 @@ def contrasted(said: Said, end: int, start: int) -> bool:
     return end < start and said.begins("contrast", end, start - end + 1)
 
 
+def _ends_a_clause(said: Said, one: Counted) -> bool:
+    """Tell whether a comma or more stands after it: what follows belongs to something else."""
+    return one.end < len(said.words) and bool(said.words[one.end].gap)
+
+
 def _is_before_a_feast(said: Said, one: Counted) -> bool:
     """Tell "தீவாளிக்கு ரெண்டு நா முன்னாடி" and "பொங்கல் கழிச்சு ரெண்டு நாள்லேர்ந்து": not from today."""
     if said.words[one.end - 1].text.endswith(_FROM):
@@ -169,7 +186,7 @@ def _is_dated(said: Said, one: Counted) -> bool:
     if one.form is Form.INSIDE:
         return not said.begins("since", one.end, 1)
     if one.form is Form.BARE and _is_ordinal(said, one):
-        return True
+        return not _is_todays_number(said, one)
     if one.start and said.words[one.start - 1].text.endswith(_TAKES):
         return True
     ago = one.days >= _LONG_LIFE and said.begins("before_now", one.end, 2)
@@ -182,6 +199,11 @@ def _is_supposed(said: Said, one: Counted) -> bool:
         return False
     stop = said.clause_end(one.end, _IF_REACH)
     return any(w.text.endswith(IF) for w in said.words[one.end : stop])
+
+
+def _is_even_one(said: Said, one: Counted) -> bool:
+    """Tell "ஒரு நாளாவது வந்துருக்கா": not even one."""
+    return one.count * one.unit == 1 and said.words[one.end - 1].text.endswith(_AT_LEAST)
 
 
 def _is_short(said: Said, one: Counted) -> bool:
@@ -209,12 +231,22 @@ def _is_marked(said: Said, one: Counted) -> bool:
     passed = one.form is Form.BARE and said.begins("passed", one.end, 1)
     if after or passed or said.begins("next", one.end, 1):
         return True
+    if _is_todays_number(said, one) and _is_ordinal(said, one):
+        return True
     return one.start in said.ends.get("before", ()) and not _is_ordinal(said, one)
 
 
 def _is_ordinal(said: Said, one: Counted) -> bool:
     """Tell "இதோட மூணாவது வருசம்": the third time or year that it is told, not its length."""
     return one.end - one.start > 1 and said.words[one.end - 2].text.endswith(_ORDINAL)
+
+
+def _is_todays_number(said: Said, one: Counted) -> bool:
+    """Tell "இன்னிக்கு பத்தாவது நாளு": today is the tenth day of it."""
+    if one.unit > 1:
+        return False
+    ends = (said.ends.get(kind, ()) for kind in ("before", "today"))
+    return any(one.start in each for each in ends) or said.begins("before", one.end, 1)
 
 
 def _is_told(said: Said, one: Counted) -> bool:
@@ -251,7 +283,9 @@ def _follows_a_deed(said: Said, one: Counted) -> bool:
 def _is_life(said: Said, one: Counted) -> bool:
     """Tell whether it is how long somebody lives or works here, is married, old or dead."""
     if one.start in said.ends.get("not_life_before", ()):
-        return True
+        # "ரோட்டுல போட்டு பத்து நாளா நடக்க முடியல": so few days are the trouble's.
+        since = one.form is Form.LASTING and said.words[one.end - 1].text.endswith(("ா", "a"))
+        return one.unit >= _LIFE_UNIT or not since
     if one.form is Form.BARE and one.start in said.ends.get("not_age_before", ()):
         return True
     stop = (

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from itertools import product
 from typing import Any
 
 from agent.tamil.numbers import Number
@@ -46,7 +47,7 @@ _FORMS = {
 
 _FOUR = ("naalu", "nalu")
 """In Latin letters both "day" and "four"."""
-_TOLD = ("event", "crime", "somebody", "still", "example")
+_TOLD = ("event", "crime", "somebody", "still", "example", "over_since")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,8 @@ class Units:
         """Read "நாள் ஆயிடுச்சு" as நாளாயிடுச்சு: every form of the verb is known there."""
         if not self._become.match(follows):
             return None
+        if follows.isascii():
+            return self._parse(text.removesuffix("u") + follows, at + 2)
         return self._parse(text.removesuffix("்").removesuffix("ு") + "ா" + follows[1:], at + 2)
 
     def _with_end(self, words: Sequence[Word], unit: Unit) -> Unit:
@@ -216,7 +219,23 @@ def mark_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         "taken_back": data["taken_back"]["words"],
         "vague": data["vague"]["words"],
     }
-    return [(kind, word) for kind, words in lists.items() for word in words]
+    rows = [(kind, word) for kind, words in lists.items() for word in words]
+    rows.extend(("not_life_before", f"{one} {done}") for one, done in _studied(data["study"]))
+    ends = data["day_part"]
+    rows.extend(("since_then", word) for word in _since(ends, data["since"]["then"]))
+    return rows
+
+
+def _studied(study: Mapping[str, Sequence[str]]) -> Iterable[tuple[str, str]]:
+    """Yield every schooling with every word for its end: "டிகிரி முடிச்சு"."""
+    return product(study["schooling"], study["ended"])
+
+
+def _since(parts: Mapping[str, Sequence[str]], stems: Iterable[str]) -> Iterable[str]:
+    """Yield every stem with every ending for "since"."""
+    for stem in stems:
+        ends = parts["ends_latin"] if stem.isascii() else parts["ends"]
+        yield from (stem + end for end in ends)
 
 
 def point_rows(data: Mapping[str, Any]) -> Iterable[tuple[tuple[int, str], str]]:
@@ -225,9 +244,7 @@ def point_rows(data: Mapping[str, Any]) -> Iterable[tuple[tuple[int, str], str]]
         yield from (((point["days"], point.get("how", "")), word) for word in point["words"])
     parts = data["day_part"]
     for days, part in ((0, "today"), (1, "night")):
-        for stem in parts[part]:
-            ends = parts["ends_latin"] if stem.isascii() else parts["ends"]
-            yield from (((days, "alone"), stem + end) for end in ends)
+        yield from (((days, "alone"), word) for word in _since(parts, parts[part]))
     for unit in data["last"]["unit"]:
         for word in unit["words"]:
             yield from (((unit["days"], ""), f"{last} {word}") for last in data["last"]["before"])
@@ -236,4 +253,7 @@ def point_rows(data: Mapping[str, Any]) -> Iterable[tuple[tuple[int, str], str]]
 def told_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what is told of a day; needed only where one is named."""
     kinds = {"onset": "words"} | {kind: kind for kind in _TOLD}
-    return [(kind, word) for kind, name in kinds.items() for word in data["onset"][name]]
+    onset = data["onset"]
+    rows = [(kind, word) for kind, name in kinds.items() for word in onset[name]]
+    rows.extend(("event", f"{one} {sent}") for one, sent in product(onset["away"], onset["sent"]))
+    return rows

@@ -7,6 +7,7 @@ and what is an answer but no number (ரொம்ப நாளா). A story is f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -33,6 +34,13 @@ _LIFE_UNIT = 30
 _YEAR = 365
 _OLD = 7
 """From so many days on, what has not been done since may be told late in the story."""
+_PARTS = ("asked", "part")
+"""How a part of the day is read that says neither which day nor since."""
+_SOON = 3
+"""How many words after "only today" may tell what began."""
+_ONLY = ("தான்", "தாங்க", "தேன்", "தா", "dhan", "dhaan", "than", "thaan")
+_HABIT = 4
+"""How many words after an hour may hold the verb that says what happens then."""
 _FINE = 7
 """How many words after a day may say that all was well on it."""
 
@@ -65,6 +73,9 @@ class Days:
         self._fillers = frozenset(data["answer"]["fillers"])
         self._happened = tuple(data["deed"]["happened"])
         self._deeds = tuple(data["deed"]["ends"])
+        self._verb = re.compile(data["ending"]["verb"])
+        self._fell = re.compile(data["ending"]["fell"])
+        self._despite = re.compile(data["ending"]["despite"])
         self._judge = Judge(data["ending"])
         self._points = PatternBook[tuple[int, str]](point_rows(data))
         self._book = PatternBook[str](mark_rows(data))
@@ -140,6 +151,8 @@ class Days:
             if match.start < after <= points[-1].start:
                 continue
             days, how = match.label
+            if _asks_when(said, match):
+                continue
             hidden = any(v.start <= match.start < v.end for v in unsure)
             if hidden or any(start <= match.start < end for start, end in found):
                 continue
@@ -150,7 +163,9 @@ class Days:
             if self._is_example(said, match) or said.words[match.end - 1].text.endswith(IF):
                 continue
             end = self._since_end(said, match)
-            if not asked and (how == "asked" or said.begins("until", (end or match.end) - 1, 4)):
+            if not asked and how in _PARTS and not self._fell_then(said, match):
+                continue
+            if not asked and (said.begins("until", (end or match.end) - 1, 4)):
                 continue
             named = asked and (not unsure or days >= _OLD)
             if end or how == "alone" or named or self._begins_a_story(said, match):
@@ -170,6 +185,8 @@ class Days:
             return False
         after = range(match.end, min(match.end + _STORY, len(said.words)))
         start = said.sentence_start(match.start, _BEFORE)
+        if match.label[1] == "hour" and self._is_habit(said, match):
+            return False
         if said.first("crime", range(start, after.stop)) is not None:
             return True
         onset, event = (said.first(kind, after) for kind in ("onset", "event"))
@@ -177,18 +194,46 @@ class Days:
         if long_ago and said.begins("not_granted", match.end, _TELLING):
             return False
         still = said.first("still", range(match.end, len(said.words)) if long_ago else after)
+        if long_ago and still is None and said.first("over_since", after) is not None:
+            return False
+        if still is None and match.label[0]:
+            still = self._despite_that(said, after)
         begun = _earliest(onset, event, still)
         # Today and an hour are named for many other reasons.
         common = match.label[0] == 0 or match.label[1] == "hour"
+        if match.label[1] in _PARTS and (event is not None or still is not None):
+            return True
+        if match.label[0] == 0 and _only_then(said, match, onset):
+            return True
         if common and event is None and None in (onset, still):
             return False
         if still is not None and match.label[0] >= _LIFE_UNIT:
             return True
-        if _comes_first(said.first("example", after), begun):
+        example = said.first("example", after)
+        if _comes_first(example, begun) and (event is None or event != example):
             return False
         if event is None and still is None and _comes_first(said.first("somebody", after), begun):
             return False
         return begun is not None or self._closes_a_story(said, match, start)
+
+    def _despite_that(self, said: Said, reach: range) -> int | None:
+        """Return where "மனு அளித்தும்" stands: it was done, and nothing has changed since."""
+        return next((at for at in reach if self._despite.search(said.words[at].text)), None)
+
+    def _is_habit(self, said: Said, match: Match[tuple[int, str]]) -> bool:
+        """Tell "ராத்திரி ஒரு மணிக்கு வுடுறானுவ": the first verb says what happens every night."""
+        if self._fell_then(said, match):
+            return False
+        stop = said.sentence_end(match.end, _HABIT)
+        verbs = (self._verb.search(word.text) for word in said.words[match.end : stop])
+        return next((bool(verb["habit"]) for verb in verbs if verb), False)
+
+    def _fell_then(self, said: Said, match: Match[tuple[int, str]]) -> bool:
+        """Tell "காலைல ஆறு மணிக்கு போன கரண்டு", "ராத்திரி பெஞ்ச மழை": the last such part of a day."""
+        at = match.end
+        while at < len(said.words) and said.begins("time", at, 1):
+            at += 1
+        return at < len(said.words) and bool(self._fell.search(said.words[at].text))
 
     def _closes_a_story(self, said: Said, match: Match[tuple[int, str]], start: int) -> bool:
         """Tell "they took it, sir, the day before yesterday": the day is the last that is told."""
@@ -215,7 +260,10 @@ class Days:
             if at < len(words) and said.begins("time", at, 1) and at < match.end + _TELLING:
                 at += 1
                 continue
-            return match.end if match.start in said.ends.get("since_before", ()) else 0
+            if match.start in said.ends.get("since_before", ()):
+                return match.end
+            then = said.first("since_then", range(match.end, min(match.end + _STORY, len(words))))
+            return then + 1 if then is not None else 0
 
 
 # -- what is meant --------------------------------------------------------------------------------
@@ -225,6 +273,19 @@ def _lasting(one: Counted) -> Lasting:
     """Return it as what is handed out."""
     sure = one.form is Form.LASTING
     return Lasting(one.days, f"{one.count:g} x {one.unit:g}", one.start, one.end, sure)
+
+
+def _only_then(said: Said, match: Match[tuple[int, str]], onset: int | None) -> bool:
+    """Tell "இன்னிக்கு தான் போச்சு": only today it began."""
+    if onset is None or onset > match.end + _SOON:
+        return False
+    ends = (match.end - 1, min(match.end, onset - 1))
+    return any(said.words[at].text.endswith(_ONLY) for at in ends)
+
+
+def _asks_when(said: Said, match: Match[tuple[int, str]]) -> bool:
+    """Tell "என்னைக்கு" (when) and "எண்ணி" (counting), which sound like "இன்னைக்கு"."""
+    return match.label[0] == 0 and said.words[match.start].text.startswith(("எண்", "என்"))
 
 
 def _was_fine(said: Said, match: Match[tuple[int, str]]) -> bool:

@@ -21,10 +21,14 @@ _BEFORE, _AFTER = 8, 10
 _NOW_REACH = 3
 _TOLD_OF = 2
 """So many words may part a deed from the thing or animal it is told of: மாடு ரெண்டு விழுந்து."""
+_ASKED_REACH = 3
+"""So many words may part "treading on snakes" from "can one go?"."""
 _LATIN_KEY = 5
 """Shorter sound keys say too little to read a Latin word by a Tamil pattern: sorry is no சூரி."""
 _STOP = re.compile("([கசடதபற])(?:்\\1)?")
 _LATIN_STOP = re.compile("ck|[kgqc]+h?|s+h?|[jxz]|[td]+h?|[pbf]+h?")
+_RETROFLEX = re.compile("[ழள]")
+"""Sounds for which Latin script has zh, or the speech of many a district puts them."""
 _VOICED = frozenset({"g", "gh", "d", "dh", "b", "bh"})
 
 _INSULT_HEAD = 3
@@ -102,11 +106,12 @@ class Emergencies:
         self._real_endings = tuple(unreal["but"])
         rows = [((h["name"], kind), p) for h in self._hazards for kind, p in _patterns(h)]
         self._never = tuple(unreal["never"])
+        self._while = tuple(unreal["while"])
         self._kinds: Mapping[str, list[str]] = data["kinds"]
         for group in ("things", "deeds"):
             rows += [(("class", name), p) for name, ps in data[group].items() for p in ps]
         rows += [(("past", kind), p) for kind in data["past"] for p in data["past"][kind]]
-        rows += [(("unreal", "after"), p) for p in unreal["after"]]
+        rows += [(("unreal", kind), p) for kind in ("after", "asked") for p in unreal[kind]]
         self._of_things = data["things_deed"]
         rows += [(("of thing", deed), p) for deed, ps in self._of_things.items() for p in ps]
         self._book: PatternBook[_Label] = PatternBook(rows)
@@ -137,7 +142,7 @@ class Emergencies:
         for match in self._book.find(words, number_ends):
             if _credible(match, words):
                 by_label[match.label].append(match)
-        supposed = {m.start for m in by_label["unreal", "after"]}
+        supposed = self._supposed(by_label, words)
         classes = {name: ms for (group, name), ms in by_label.items() if group == "class"}
         for name in self._deeds & classes.keys():
             things = by_label.get(("of thing", name), ())
@@ -161,7 +166,7 @@ class Emergencies:
         if scene.said(name, "unless") and not scene.said(name, "not_unless"):
             return
         yield from (sign for row in hazard.get("near", ()) if (sign := scene.together(row)))
-        supposed = {m.start for m in scene.said("unreal", "after")}
+        supposed = self._supposed(scene.by_label, words)
         kinds = ["words"]
         kinds += ["alone"] if short else []
         kinds += ["urgent"] if scene.classes.get("urgent") else []
@@ -171,6 +176,18 @@ class Emergencies:
                 continue
             if hazard.get("threat", False) or not self._unreal(match, words, supposed):
                 yield _Sign(match.source, match.start, match.end)
+
+    def _supposed(
+        self, by_label: Mapping[_Label, list[Match[_Label]]], words: Sequence[Word]
+    ) -> set[int]:
+        """Return where supposed deeds end: "may fall", "can one go treading on snakes?"."""
+        asked = (
+            range(max(1, m.start - _ASKED_REACH), m.start + 1)
+            for m in by_label.get(("unreal", "asked"), ())
+        )
+        supposed = {m.start for m in by_label.get(("unreal", "after"), ())}
+        ends = {at for near in asked for at in near if words[at - 1].text.endswith(self._while)}
+        return supposed | ends
 
     def _unreal(
         self, match: Match[_Label], words: Sequence[Word], supposed: Collection[int]
@@ -216,6 +233,8 @@ def _credible(match: Match[_Label], words: Sequence[Word]) -> bool:
 
 def _same_voice(part: str, word: Word) -> bool:
     """Tell whether the first hard pair of ``part`` (வெட்டு) is hard in ``word`` too (விடு)."""
+    if "zh" in word.text and not _RETROFLEX.search(part):
+        return False  # *kuzhaila vara* (comes in the pipe) is no கொல்ல வரா (comes to kill).
     pairs = [len(found[0]) > 1 for found in _STOP.finditer(part)]
     if True not in pairs:
         return True

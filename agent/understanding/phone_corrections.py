@@ -39,6 +39,8 @@ class Segment:
     """Another number is offered."""
     strange: int = 0
     """Words before that do not belong to a number."""
+    hesitant: bool = False
+    """The caller stopped to think, or cried out, and may have taken something back by it."""
 
     @property
     def digits(self) -> str:
@@ -134,7 +136,10 @@ def _readings(segments: Sequence[Segment]) -> list[_Reading]:
         if segment.restart or _begins_again(readings[0], segment):
             readings = [_Reading().then(segment)]
         elif segment.plain:
-            readings = [reading.then(segment) for reading in readings]
+            meant = [reading.then(segment) for reading in readings]
+            if segment.hesitant:
+                meant += [new for reading in readings for new in _mended(reading, segment)]
+            readings = list(dict.fromkeys(meant))[:_READINGS]
         else:
             meant = [new for reading in readings for new in _corrected(reading, segment)]
             readings = list(dict.fromkeys(meant))[:_READINGS]
@@ -169,6 +174,12 @@ def _corrected(before: _Reading, segment: Segment) -> Iterator[_Reading]:
     yield from _replaced(before, segment, _taken_back(before, segment))
     yield from _denied(before, segment)
     yield _Reading().then(segment)
+
+
+def _mended(before: _Reading, segment: Segment) -> Iterator[_Reading]:
+    """Yield what is left when "67... wait, 69" takes a number back without saying so."""
+    if before.groups:
+        yield from _replaced(before, segment, _taken_back(before, segment))
 
 
 def _taken_back(before: _Reading, segment: Segment) -> list[int]:

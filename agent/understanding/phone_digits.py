@@ -96,8 +96,8 @@ class DigitReader:
 
 
 _MARKS = (
-    "slip", "no", "cry", "last", "first", "filler", "instead", "unit", "counted", "times",
-    "named", "owned", "called",
+    "slip", "no", "cry", "last", "first", "filler", "hesitation", "instead", "unit", "counted",
+    "times", "named", "owned", "called",
 )  # fmt: skip
 
 
@@ -203,12 +203,19 @@ class _Line:
             gap = self._words[one.start].gap
             between = range(end, one.start)
             whole = as_phone(figures) or (segments and as_phone(segments[-1].digits))
-            if segments and not between and gap != "." and not whole:
-                segments[-1] = _grown(segments[-1], figures, new_group=bool(gap))
+            counting = bool(segments) and self._counts_edge(segments[-1], between)
+            if segments and (counting or not between) and gap != "." and not whole:
+                segments[-1] = _grown(segments[-1], figures, new_group=counting or bool(gap))
             else:
                 segments.append(self._opening(between, figures))
             end = one.end
         return segments
+
+    def _counts_edge(self, segment: Segment, between: Sequence[int]) -> bool:
+        """Tell "லாஸ்ட் த்ரீ வந்து": a count, and only fillers before the digits it counts."""
+        if not segment.edge or len(segment.digits) != 1 or not between:
+            return False
+        return all(at in self._marks["filler"] or at in self._marks["counted"] for at in between)
 
     def _opening(self, between: Iterable[int], figures: str) -> Segment:
         said = {name for name, at in self._marks.items() if at & set(between)}
@@ -221,7 +228,9 @@ class _Line:
         restart = "restart" in said
         edge = "last" if "last" in said else "first" if "first" in said and not restart else ""
         instead = "instead" in said
-        return Segment(((figures,),), restart, "slip" in said, edge, instead, len(strange))
+        hesitant = bool(said & {"hesitation", "cry"})
+        slip = "slip" in said
+        return Segment(((figures,),), restart, slip, edge, instead, len(strange), hesitant)
 
     def _repeats(self, at: int) -> bool:
         """Tell whether a word only says that what stands before is double or triple."""
