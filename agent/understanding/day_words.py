@@ -221,8 +221,6 @@ def mark_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     }
     rows = [(kind, word) for kind, words in lists.items() for word in words]
     rows.extend(("not_life_before", f"{one} {done}") for one, done in _studied(data["study"]))
-    ends = data["day_part"]
-    rows.extend(("since_then", word) for word in _since(ends, data["since"]["then"]))
     return rows
 
 
@@ -255,5 +253,7 @@ def told_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     kinds = {"onset": "words"} | {kind: kind for kind in _TOLD}
     onset = data["onset"]
     rows = [(kind, word) for kind, name in kinds.items() for word in onset[name]]
+    then = _since(data["day_part"], data["since"]["then"])
+    rows.extend(("since_then", word) for word in then)
     rows.extend(("event", f"{one} {sent}") for one, sent in product(onset["away"], onset["sent"]))
     return rows

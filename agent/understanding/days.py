@@ -141,7 +141,7 @@ class Days:
 
     def _point(self, said: Said, *, asked: bool, after: int) -> Lasting | None:
         points = self._points.find(said.words, said.number_ends)
-        if points and not asked:
+        if points:
             said.mark(self._told)
         unsure = [m for m in said.matches if m.label == "vague"]
         found: list[tuple[int, int]] = []
