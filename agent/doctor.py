@@ -120,7 +120,7 @@ def data_folder(settings: Settings) -> Check:
 
 def encryption_key(settings: Settings) -> Check:
     """Where the key of names and numbers comes from; a lost key is never replaced in silence."""
-    from agent.tickets.cipher import KEY_FILE
+    from agent.tickets.keyring import KEY_FILE
 
     if settings.tickets.encryption_key.get_secret_value():
         return Check("encryption key", State.OK, "from TICKETS__ENCRYPTION_KEY")
@@ -164,6 +164,20 @@ def database(settings: Settings) -> Check:
         engine.dispose()
     took_ms = 1000 * (time.perf_counter() - began)
     return Check("database", State.OK, f"{name}, answers in {took_ms:.0f} ms")
+
+
+def journal_receiver(settings: Settings) -> Check:
+    """Whether the second machine that takes journals is there, and lets us in."""
+    from agent.tickets.durability import durability_of
+
+    receiver = durability_of(settings).receiver
+    if receiver is None:
+        return Check("journal receiver", State.OFF, "no TICKETS__RECEIVER_URL; journals stay here")
+    try:
+        receiver.check()
+    finally:
+        receiver.close()
+    return Check("journal receiver", State.OK, "answers and knows our token")
 
 
 def gpu(settings: Settings) -> Check:
@@ -382,6 +396,7 @@ _CHECKS: dict[str, Callable[[Settings], Check]] = {
     "data folder": data_folder,
     "encryption key": encryption_key,
     "database": database,
+    "journal receiver": journal_receiver,
     "GPU": gpu,
     "voice": voice,
     "ears": ears,

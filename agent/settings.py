@@ -182,10 +182,36 @@ class TicketSettings(_Group):
     encryption_key: SecretStr = SecretStr("")
     """Base64 key (32 bytes) for names, numbers and free text; empty = a key file is made under
     DATA_DIR with mode 0600."""
+    encryption_key_next: SecretStr = SecretStr("")
+    """Base64 key (32 bytes) that seals from now on while the one above still opens: for
+    ``kural tickets rotate-key``; empty = none."""
     machine: str = ""
     """Name under which this machine leases ticket numbers; empty = the host name."""
     block_size: int = Field(default=100, ge=1, le=100_000)
     """Ticket numbers leased at once."""
+    disk: Literal["kept", "vanishing"] = "kept"
+    """Whether DATA_DIR outlives this machine. Where it does not, a number is spoken only when the
+    database or the receiver has the complaint."""
+    receiver_url: str = ""
+    """Base URL of a second machine's ``kural tickets receive``; empty = there is none."""
+    receiver_token: SecretStr = SecretStr("")
+    """Shared secret of that receiver: sent by who writes, demanded by who receives."""
+
+
+class RetentionSettings(_Group):
+    """How long personal data is kept, in days; 0 = until somebody erases it (docs/privacy.md)."""
+
+    recordings_days: int = Field(default=30, ge=0)
+    """Recordings of whole calls."""
+    voice_notes_days: int = Field(default=90, ge=0)
+    """Voice notes; never while a ticket of their call is open."""
+    words_days: int = Field(default=365, ge=0)
+    """Words, name and number of tickets, from the day they were finished."""
+    journals_days: int = Field(default=30, ge=0)
+    """Journals of calls whose rows are all in the database."""
+    callers_days: int = Field(default=90, ge=0)
+    """Numbers callers phoned from, in the rows of calls and of call-backs that are done; messages
+    to others that were sent."""
 
 
 class LiveKitSettings(_Group):
@@ -238,6 +264,8 @@ class Settings(BaseSettings):
     """The language model."""
     call: CallSettings = CallSettings()
     tickets: TicketSettings = TicketSettings()
+    retention: RetentionSettings = RetentionSettings()
+    """How long personal data stays."""
     livekit: LiveKitSettings = LiveKitSettings()
     control: ControlSettings = ControlSettings()
     log: LogSettings = LogSettings()

@@ -37,6 +37,7 @@ from agent.speech.tts import PooledTTS
 from agent.speech.vad import load_vad
 from agent.speech.voice import VoiceClient
 from agent.tickets.ledger import CallLedger
+from agent.tickets.records import warm_up
 from agent.tickets.store import WITHIN_S, TicketStore
 from agent.tickets.voice_notes import VoiceNotes
 from agent.understanding.extract import Extractor
@@ -95,6 +96,7 @@ def build_parts(settings: Settings, *, audio: bool = True) -> Parts:
     Raises:
         ConfigurationError: prompts, tables, key or database cannot be used.
     """
+    warm_up()
     return Parts(
         settings=settings,
         script=Script.load(settings.call.prompts_dir),

@@ -33,8 +33,9 @@ from livekit.agents.worker import ServerEnvOption
 from agent import settings as settings_module
 from agent.complaint import Call
 from agent.control import startup
-from agent.control.forwarding import Forwarding
+from agent.control.forwarding import Forwarder
 from agent.control.supervisor import Supervisor
+from agent.control.upkeep import Upkeep
 from agent.conversation.flow import opening
 from agent.conversation.script import Script
 from agent.errors import AgentError
@@ -54,6 +55,10 @@ _SEAT_WITHIN_S = 0.3
 """How long the greeting waits for the seat of the dialled number."""
 LOAD_THRESHOLD = 0.7
 """LiveKit's server drops workers that report 0.7 or more (docs/decisions/0005-load.md)."""
+
+SETTLE_WITHIN_S = 40.0
+"""A call that neither disk nor database took is tried again for so long after its end; less than
+``session_end_timeout``."""
 
 
 # -- one call -------------------------------------------------------------------------------------
@@ -119,6 +124,7 @@ async def on_session_end(ctx: JobContext) -> None:
     dialogue: Dialogue | None = ctx.proc.userdata.get("dialogue")
     if dialogue is not None:
         await dialogue.close("hung_up")
+        await dialogue.settle(SETTLE_WITHIN_S)
 
 
 async def _arrived(ctx: JobContext) -> Call:
@@ -224,7 +230,7 @@ def _configure_logs(settings: Settings, command: str) -> None:
 
 
 def _supervised(settings: Settings) -> Any:
-    """Ears, voice and the forwarder, and the prompts rendered, for as long as we run."""
+    """Ears, voice, forwarder and upkeep, and the prompts rendered, for as long as we run."""
     stack = ExitStack()
     supervisor = Supervisor(settings)
     supervisor.start()
@@ -232,9 +238,12 @@ def _supervised(settings: Settings) -> Any:
     asyncio.run(render_fixed_prompts(settings, Script.load(settings.call.prompts_dir)))
     store = TicketStore.from_settings(settings)
     stack.callback(store.close)
-    forwarding = Forwarding(store)
-    forwarding.start()
-    stack.callback(forwarding.stop)
+    forwarder = Forwarder(store)
+    forwarder.start()
+    stack.callback(forwarder.stop)
+    upkeep = Upkeep(store, settings.retention)
+    upkeep.start()
+    stack.callback(upkeep.stop)
     return stack
 
 

@@ -49,14 +49,18 @@ class Numbered(Protocol):
 
     @property
     def numbers(self) -> tuple[str, ...]:
-        """Ticket numbers, durable, in the order of the complaints."""
+        """Ticket numbers in the order of the complaints."""
+
+    @property
+    def provisional(self) -> bool:
+        """Whether they may not be spoken, because this machine could still take them along."""
 
 
 class Ledger(Protocol):
     """The durable record of one call; blocking, called in a thread (tickets/ledger.py)."""
 
-    def consent(self, granted: bool | None) -> None:
-        """Store the answer to the notice."""
+    def consent(self, granted: bool | None, *, version: str) -> None:
+        """Store the answer to the notice, and the version of its wording."""
 
     def note(self, complaints: Sequence[Complaint], intent: Intent) -> None:
         """Sync what is known after a committed turn."""
@@ -64,8 +68,14 @@ class Ledger(Protocol):
     def file(self, complaints: Sequence[Complaint]) -> Numbered:
         """Make the complaints durable and give their numbers."""
 
+    def call_back(self, phone: str | None) -> bool:
+        """Note that we owe the caller a call; whether that is durable."""
+
     def close(self, outcome: str, intent: Intent, complaints: Sequence[Complaint]) -> object:
         """Store the row of the call; what was noted but never filed becomes partial."""
+
+    def settle(self, within_s: float) -> bool:
+        """Try on after the end of the call until something has taken it."""
 
 
 class CallObserver(Protocol):
@@ -219,6 +229,13 @@ class Dialogue:
         if self._observer is not None:
             self._observer.closed(ended)
 
+    async def settle(self, within_s: float) -> None:
+        """After :meth:`close`: wait until some disk has the call, at most ``within_s`` seconds."""
+        try:
+            await self._in_thread(self._ledger.settle, within_s)
+        except TicketError as exc:
+            logger.exception("call not recorded", extra={"error": type(exc).__name__})
+
     async def _commit(self, event: Event) -> Spoken:
         async with self._lock:
             spoken = await self._take(event)
@@ -262,16 +279,19 @@ class Dialogue:
             filed = await self._in_thread(self._ledger.file, wanted)
         except TicketError as exc:
             logger.exception("ticket not saved", extra={"error": type(exc).__name__})
-            return NotFiled()
-        if self._observer is not None:
+            phone = wanted[0].phone
+            noted = await self._in_thread(self._ledger.call_back, phone)
+            return NotFiled(noted if phone else None)
+        if self._observer is not None and not filed.provisional:
             self._observer.filed(filed.numbers)
-        return Filed(filed.numbers)
+        return Filed(filed.numbers, filed.provisional)
 
     async def _journal(self, before: FlowState, after: FlowState) -> None:
         """Sync what this turn added. A full disk must not end the call: filing decides that."""
         try:
             if after.consent is not before.consent:
-                await self._in_thread(self._ledger.consent, after.consent)
+                version = self._script.wording(self._opening.say)
+                await self._in_thread(self._ledger.consent, after.consent, version=version)
             if not after.filed:
                 await self._in_thread(
                     self._ledger.note, complaints(after), after.intent or Intent.COMPLAINT

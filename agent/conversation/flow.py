@@ -21,7 +21,7 @@ from agent.conversation.questions import (
     question_again,
     question_alone,
 )
-from agent.conversation.readback import filed_lines, read_back
+from agent.conversation.readback import filed_lines, not_saved_lines, noted_lines, read_back
 from agent.conversation.steps import (
     Event,
     FileComplaints,
@@ -83,18 +83,35 @@ def advance(state: FlowState, event: Event, now: datetime) -> Step:
 
 def _on_store(state: FlowState, event: Filed | NotFiled | TicketFound | TicketUnknown) -> Step:
     match event:
-        case Filed(numbers):
-            filed = replace(state, filed=numbers, outcome="filed", expect=Slot.REPEAT, tries=0)
-            lead = "emergency_filed" if state.emergency else "ticket_filed"
-            say = (*filed_lines(lead, numbers[len(state.filed) :]), Line("ask_repeat"))
-            return Step(replace(filed, last=say), say, uninterruptible=True)
-        case NotFiled():
-            outcome = "filed" if state.filed else "not_saved"
-            return _end(state, outcome, Line("not_saved"))
+        case Filed(numbers, provisional):
+            return _on_filed(
+                replace(state, filed=numbers, expect=Slot.REPEAT, tries=0), provisional
+            )
+        case NotFiled(call_back):
+            outcome = state.outcome if state.filed else "not_saved"
+            return _end(state, outcome, *not_saved_lines(call_back, emergency=state.emergency))
         case TicketFound(_, status):
             return _end(state, "status", Line(f"status_{status}"), Line("closing_status"))
         case TicketUnknown():
             return _end(state, "status", Line("status_unknown"), Line("closing_status"))
+
+
+def _on_filed(state: FlowState, provisional: bool) -> Step:
+    """Say the numbers that may be spoken and were not; of the others, that they come later."""
+    state = replace(state, expect=Slot.REPEAT, tries=0)
+    if provisional:
+        filed = replace(state, outcome="provisional")
+        say = (*noted_lines(_call_back(state), emergency=state.emergency), Line("ask_repeat"))
+    else:
+        filed = replace(state, outcome="filed", told=state.filed)
+        lead = "emergency_filed" if state.emergency else "ticket_filed"
+        say = (*filed_lines(lead, state.filed[len(state.told) :]), Line("ask_repeat"))
+    return Step(replace(filed, last=say), say, uninterruptible=True)
+
+
+def _call_back(state: FlowState) -> str | None:
+    """The number the office calls about what was filed."""
+    return complaints(state)[0].phone
 
 
 def _on_turn(state: FlowState, turn: UnderstoodTurn) -> Step:
@@ -206,7 +223,7 @@ def _on_unheard(state: FlowState, prompt: str) -> Step:
     unheard = state.unheard + 1
     state = replace(state, unheard=unheard)
     if state.filed:
-        return _end(state, "filed", Line("closing"))
+        return _close(state)
     if unheard >= MAX_UNHEARD:
         if complaints(state):
             return Step(replace(state, outcome="silent"), (Line("closing_partial"),), end=True)
@@ -283,10 +300,18 @@ def _after_ticket(state: FlowState, turn: UnderstoodTurn) -> Step:
         asked = (_aside(turn.asks), Line("ask_repeat"))
         return _said(replace(state, repeats=state.repeats + 1), asked)
     if again and turn.answer in (Answer.YES, Answer.REPEAT):
-        say = (*filed_lines("ticket_again", state.filed), Line("ask_repeat"))
+        untold = len(state.told) < len(state.filed)
+        noted = noted_lines(_call_back(state), emergency=False) if untold else ()
+        say = (*filed_lines("ticket_again", state.told), *noted, Line("ask_repeat"))
         state = replace(state, repeats=state.repeats + 1, last=say)
         return Step(state, say, uninterruptible=True)
-    return _end(state, "filed", Line("closing"))
+    return _close(state)
+
+
+def _close(state: FlowState) -> Step:
+    """Good-bye after filing; "registered" is said only where every number was."""
+    told = len(state.told) == len(state.filed)
+    return _end(state, state.outcome, Line("closing" if told else "closing_status"))
 
 
 def _next(state: FlowState, *lead: Line) -> Step:

@@ -32,6 +32,25 @@ def filed_lines(lead: str, numbers: Iterable[str]) -> tuple[Line, ...]:
     )
 
 
+def noted_lines(phone: str | None, *, emergency: bool) -> tuple[Line, ...]:
+    """Say that the complaint is noted, its number comes later, and who calls whom about it."""
+    lead = (Line("emergency_first"),) if emergency else ()
+    return (*lead, Line("provisional" if phone else "provisional_no_phone"))
+
+
+def not_saved_lines(call_back: bool | None, *, emergency: bool) -> tuple[Line, ...]:
+    """Say that the complaint could not be registered, and promise no more than is sure.
+
+    Args:
+        call_back: as :class:`~agent.conversation.steps.NotFiled` has it.
+        emergency: whom to call first is said before.
+    """
+    lead = (Line("emergency_first"),) if emergency else ()
+    if call_back is None:
+        return (*lead, Line("not_saved"))
+    return (*lead, Line("not_saved_callback" if call_back else "not_saved_try"))
+
+
 def read_back(state: FlowState) -> tuple[Line, ...]:
     """All parts the caller gave, as one sentence each, and the question whether they are right."""
     lines = [Line("readback_start")]

@@ -6,6 +6,7 @@ two slots is a *fixed piece*: rendered once per voice and played from disk ever 
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 import unicodedata
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 FILE_NAME = "call.toml"
 FORM_VERSION = 1
 _SLOT = re.compile(r"\{([a-z_]+)\}")
+_VERSION_DIGITS = 12
 
 
 class Prompt(BaseModel):
@@ -107,6 +109,14 @@ class Script:
             ConfigurationError: an unknown prompt id, or a slot without a value.
         """
         return " ".join(self._fill(line) for line in lines)
+
+    def wording(self, lines: Iterable[Line]) -> str:
+        """Version of the sentence for some lines: another wording has another, by itself.
+
+        Raises:
+            ConfigurationError: an unknown prompt id, or a slot without a value.
+        """
+        return hashlib.sha256(self.text(lines).encode()).hexdigest()[:_VERSION_DIGITS]
 
     def gloss(self, prompt_id: str) -> str:
         """What a prompt means, in English; empty for an unknown id."""

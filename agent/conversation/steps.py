@@ -36,14 +36,20 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """The complaints of this call are durable under these numbers."""
+    """The complaints of this call are kept under these numbers."""
 
     numbers: tuple[str, ...]
+    provisional: bool = False
+    """They could still be lost with this machine: no number may be spoken that was not before."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotFiled:
     """Neither journal nor database took the complaint: no number may be spoken."""
+
+    call_back: bool | None = None
+    """True: a call-back is durably noted and may be promised. False: it will be tried. None: there
+    is no number to call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +124,12 @@ class FlowState:
     corrections: int = 0
     repeats: int = 0
     filed: tuple[str, ...] = ()
+    """Numbers the complaints are kept under."""
+    told: tuple[str, ...] = ()
+    """Those of them, from the first on, that were spoken."""
     outcome: str = "open"
-    """How the call ended: ``filed``, ``status``, ``info``, ``human``, ``wrong_number``, ``abuse``,
-    ``refused``, ``silent``, ``not_saved``; ``open`` while it lasts."""
+    """How the call ended: ``filed``, ``provisional``, ``status``, ``info``, ``human``,
+    ``wrong_number``, ``abuse``, ``refused``, ``silent``, ``not_saved``; ``open`` while it lasts."""
     decisions: tuple[Decision, ...] = ()
     last: tuple[Line, ...] = ()
     """What was said last, for "say that again"."""

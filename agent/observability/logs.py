@@ -31,7 +31,8 @@ call_id: ContextVar[str] = ContextVar("kural_call_id", default="")
 
 _CLEAN = "_kural_clean"
 _GUARDED = "_kural_guarded"
-_QUIET = "asyncio httpx httpcore openai livekit urllib3 aiohttp.access faster_whisper".split()
+_QUIET = """asyncio httpx httpx2 httpcore httpcore2 openai livekit urllib3 aiohttp.access
+    faster_whisper""".split()
 
 LogFormat = Literal["json", "text"]
 

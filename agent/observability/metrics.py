@@ -55,7 +55,7 @@ CALLS = Metric(
     {
         "outcome": (
             *("filed", "partial", "status", "human", "emergency", "wrong_number", "abuse"),
-            *("info", "silence", "refused", "hangup", "not_saved", "failed"),
+            *("info", "silence", "refused", "hangup", "provisional", "not_saved", "failed"),
         )
     },
 )

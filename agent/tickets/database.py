@@ -9,11 +9,12 @@ written here may be written twice.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
@@ -25,7 +26,11 @@ READ_ONLY = "kural_read_only"
 LOCK_WAIT_S = 1.0
 """How long one statement waits for another writer."""
 _MAX_VISITS = 8
-"""Threads that may hang in a database that does not answer; more are refused at once."""
+"""Visits at the same time; more wait their turn. When so many hang in a database that does not
+answer, the next is refused at once."""
+_DEAD_LINK_MS = 5_000
+"""A server that is gone without a word (its machine, its network) is given up after this long;
+else its visits would hang until TCP gives up, a quarter of an hour."""
 
 Result = TypeVar("Result")
 
@@ -47,6 +52,8 @@ class Database:
         """Wrap an engine made by :func:`open_engine`; nothing is opened yet."""
         self.engine = engine
         self._visits = threading.BoundedSemaphore(_MAX_VISITS)
+        self._overdue: set[_Visit] = set()
+        """Visits nobody waits for any more."""
         self._schema_ready = False
 
     def visit(self, work: Callable[[Connection], Result], *, within_s: float) -> Result:
@@ -56,17 +63,49 @@ class Database:
             DatabaseAway: no answer in time, no connection, no disk, or a refusal to write.
             NumberTaken: a ticket number already belongs to another complaint.
         """
-        if not self._visits.acquire(blocking=False):
+        return self._bounded(lambda: self._transact(work), within_s)
+
+    def look(self, work: Callable[[Connection], Result], *, within_s: float) -> Result:
+        """Run ``work`` in one transaction that only reads; makes no tables, changes no form.
+
+        Raises:
+            DatabaseAway: no answer in time, no connection, or no such table.
+        """
+        return self._bounded(lambda: self._read(work), within_s)
+
+    def _bounded(self, work: Callable[[], Result], within_s: float) -> Result:
+        deadline = time.monotonic() + within_s
+        self._overdue = {visit for visit in self._overdue if visit.is_alive()}
+        patience_s = within_s if len(self._overdue) < _MAX_VISITS else 0.0
+        if not self._visits.acquire(timeout=patience_s):
             raise DatabaseAway("The ticket database has not answered several earlier visits.")
-        visit = _Visit(lambda: self._transact(work), self._visits)
+        visit = _Visit(work, self._visits)
         visit.start()
-        visit.join(within_s)
+        visit.join(max(0.0, deadline - time.monotonic()))
         if visit.is_alive():
+            self._overdue = {*self._overdue, visit}
             raise DatabaseAway(f"The ticket database did not answer within {within_s:g} s.")
         if visit.error is not None:
             raise visit.error
         result: Result = visit.result
         return result
+
+    def answers(self, within_s: float) -> bool:
+        """Whether it takes a transaction now."""
+        try:
+            self.visit(lambda connection: connection.execute(text("SELECT 1")), within_s=within_s)
+        except (DatabaseAway, NumberTaken):
+            return False
+        return True
+
+    def _read(self, work: Callable[[Connection], Result]) -> Result:
+        try:
+            with self.engine.connect().execution_options(**{READ_ONLY: True}) as connection:
+                return work(connection)
+        except SQLAlchemyError as exc:
+            raise DatabaseAway(
+                f"The ticket database cannot be read ({type(exc.__cause__ or exc).__name__})."
+            ) from None
 
     def close(self) -> None:
         """Close pooled connections."""
@@ -185,6 +224,7 @@ def _server(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql" and url.get_driver_name() in {"psycopg", "psycopg2"}:
         arguments = {
             "connect_timeout": 2,
+            "tcp_user_timeout": _DEAD_LINK_MS,
             "options": f"-c lock_timeout={LOCK_WAIT_S * 1000:.0f}",
         }
     return create_engine(url, pool_pre_ping=True, pool_recycle=300, connect_args=arguments)

@@ -18,8 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent.errors import UsageError
 from agent.tickets import backup, backup_postgres
-from agent.tickets.cipher import KEY_FILE
 from agent.tickets.forwarder import replay
+from agent.tickets.keyring import KEY_FILE
 from agent.tickets.models import TICKET
 from agent.tickets.postgres_server import PrivatePostgres
 from agent.tickets.store import TicketStore

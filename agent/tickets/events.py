@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -44,12 +44,28 @@ def add_event(
         "from_status": old.value if old else None,
         "to_status": new.value if new else None,
         "facts": facts or {},
-        "note": cipher.seal(note, _context(number, at)) if note else None,
+        "note": cipher.seal(note, note_context(number, at)) if note else None,
         "key": key,
     }
     insert: Any = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
     statement = insert(EVENT).values(row).on_conflict_do_nothing(index_elements=["key"])
     return int(connection.execute(statement.returning(EVENT.c.id)).first() is not None)
+
+
+def add_to_each(
+    connection: Connection, numbers: Sequence[str], at: datetime, kind: EventKind, by: str,
+    facts: Row,
+) -> None:  # fmt: skip
+    """Add one event to each of many tickets, once in their lives, inside the transaction."""
+    if not numbers:
+        return
+    rows = [
+        {"number": number, "at": at, "kind": kind.value, "actor": by, "facts": facts,
+         "key": f"{number}:{kind.value}"}
+        for number in numbers
+    ]  # fmt: skip
+    insert: Any = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+    connection.execute(insert(EVENT).on_conflict_do_nothing(index_elements=["key"]), rows)
 
 
 def history(engine: Engine, cipher: Cipher, number: str, *, unmask: bool) -> Iterator[Row]:
@@ -65,11 +81,12 @@ def history(engine: Engine, cipher: Cipher, number: str, *, unmask: bool) -> Ite
             sealed = row.pop("note")
             row["note"] = None
             if sealed is not None:
-                shown = cipher.unseal(bytes(sealed), _context(number, row["at"])) if unmask else ""
-                row["note"] = shown or "***"
+                context = note_context(number, row["at"])
+                row["note"] = cipher.unseal(bytes(sealed), context) if unmask else "***"
             del row["id"], row["key"]
             yield row
 
 
-def _context(number: str, at: datetime) -> str:
+def note_context(number: str, at: datetime) -> str:
+    """What a note is sealed under: its ticket and its time."""
     return f"event/{number}/{at.timestamp():.6f}/note"

@@ -1,92 +1,156 @@
-"""Tickets as files people and programs open: CSV for spreadsheets, JSON lines for programs.
+"""Tickets as files people and programs open; this module writes CSV and JSON lines.
 
-Both stream: memory stays flat however many tickets there are. The CSV begins with a byte order mark
-(without it Excel shows Tamil as noise), ends its lines with CRLF (RFC 4180), and puts an
-apostrophe before anything a spreadsheet would take for a formula (OWASP, "CSV injection") or whose
-leading zero it would drop. Ticket and mobile numbers never start with 0 and have at most 11 digits,
-so spreadsheets keep every digit of them as they are.
+The CSV begins with a byte order mark (without it Excel shows Tamil as noise), ends its lines with
+CRLF (RFC 4180), and puts an apostrophe before anything a spreadsheet would take for a formula
+(OWASP, "CSV injection") or whose leading zero it would drop. Ticket and mobile numbers never start
+with 0 and have at most 11 digits, so spreadsheets keep every digit of them as they are.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import re
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from typing import IO, Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import IO, Any, Final, Protocol
 
-from agent.tickets.calendar import IST
-from agent.tickets.names import Names
-from agent.tickets.repository import Ticket
+from agent.tickets.columns import COLUMNS, EVENT_COLUMNS, Column, Kind, Record
+from agent.tickets.extract import Extract
 
-COLUMNS: Final = (
-    "ticket",
-    "created",
-    "created_ist",
-    "channel",
-    "constituency",
-    "constituency_en",
-    "constituency_ta",
-    "candidates",
-    "category",
-    "category_en",
-    "category_ta",
-    "priority",
-    "intent",
-    "description_ta",
-    "place",
-    "locality_en",
-    "landmark",
-    "days_since",
-    "name",
-    "phone",
-    "consent",
-    "confidential",
-    "status",
-    "partial",
-    "linked_to",
-    "call_id",
-)
-"""Columns of the CSV and keys of the JSON, in this order."""
-
-Writer = Callable[[Iterable[Ticket], IO[str], Names], int]
+TICK: Final = 500
+"""Rows between two reports of progress."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MISREAD = re.compile(r" *[=+\-@\t\r\n＝＋－＠]|0[0-9]+\Z")
 """What a spreadsheet takes for a formula, and digits whose leading zero it would drop."""
 _FIRST_CHARACTERS = frozenset(" =+-@＝＋－＠0")
 """Without one of these at its beginning no printable text can match the above."""
+_MISREAD_AT_ALL = _FIRST_CHARACTERS | frozenset("\t\r\n")
+
+Convert = Callable[[Any], Any]
 
 
-def write_csv(tickets: Iterable[Ticket], out: IO[str], names: Names) -> int:
-    """Write tickets for a spreadsheet; returns how many.
+class Writer(Protocol):
+    """One format being written. Rows go in one by one and are not kept."""
 
-    ``out`` must be opened with ``newline=""`` and UTF-8.
+    private: bool
+    """Whether it shows what callers and staff said, so that it must be decrypted."""
+
+    def write(self, ticket: Record) -> None:
+        """Add a ticket."""
+
+    def write_event(self, event: Record) -> None:
+        """Add an event; only after all tickets."""
+
+    def finish(self) -> None:
+        """Write what is still to be written; the file stays open."""
+
+    def abandon(self) -> None:
+        """Let go of everything; what was written is of no use. Does no harm after finish."""
+
+
+def export(
+    extract: Extract,
+    writers: Sequence[Writer],
+    *,
+    events: bool = False,
+    done: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Write everything into all writers, read once; returns how many tickets there were.
+
+    Args:
+        extract: what to write.
+        writers: take every row; they are finished, or abandoned when anything fails.
+        events: whether events follow the tickets.
+        done: called now and then with the number of rows that came to those before.
+
+    Raises:
+        TicketError: something was encrypted with another key, or is damaged.
+        SQLAlchemyError: the database cannot be read.
+        OSError: a file cannot be written.
     """
-    out.write("\ufeff")
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    count = 0
-    for ticket in tickets:
-        writer.writerow(_cells(_values(ticket, names)))
-        count += 1
+    private = any(writer.private for writer in writers)
+    try:
+        count = _pour(extract.tickets(private=private), [each.write for each in writers], done)
+        if events:
+            _pour(extract.events(), [each.write_event for each in writers], done)
+        for writer in writers:
+            writer.finish()
+    finally:
+        for writer in writers:
+            writer.abandon()
     return count
 
 
-def write_jsonl(tickets: Iterable[Ticket], out: IO[str], names: Names) -> int:
-    """Write one JSON object a line; returns how many. Unknown is null, never an empty text."""
+def _pour(
+    rows: Iterable[Record], sinks: Sequence[Callable[[Record], None]], done: Callable[[int], None]
+) -> int:
     count = 0
-    for ticket in tickets:
-        values = (None if value == "" else value for value in _values(ticket, names))
-        entry = dict(zip(COLUMNS, values, strict=True))
-        out.write(json.dumps(entry, ensure_ascii=False) + "\n")
+    for row in rows:
+        for sink in sinks:
+            sink(row)
         count += 1
+        if count % TICK == 0:
+            done(TICK)
+    done(count % TICK)
     return count
 
 
-WRITERS: Final[dict[str, Writer]] = {"csv": write_csv, "jsonl": write_jsonl}
-"""Writers by the name of their format."""
+class CsvWriter:
+    """CSV for spreadsheets; ``out`` is opened as UTF-8 with ``newline=""``."""
+
+    private = True
+
+    def __init__(self, out: IO[str], events: IO[str] | None = None) -> None:
+        """Write the headers."""
+        self._tickets, self._events = out, events
+        out.write(_header(COLUMNS))
+        if events is not None:
+            events.write(_header(EVENT_COLUMNS))
+
+    def write(self, ticket: Record) -> None:
+        """Add a line to the file of tickets."""
+        self._tickets.write(_line(ticket, _TICKET_CELLS))
+
+    def write_event(self, event: Record) -> None:
+        """Add a line to the file of events, if there is one."""
+        if self._events is not None:
+            self._events.write(_line(event, _EVENT_CELLS))
+
+    def finish(self) -> None:
+        """Every line is written already."""
+
+    def abandon(self) -> None:
+        """Nothing is held."""
+
+
+class JsonLinesWriter:
+    """One JSON object a line. Unknown is null, never an empty text."""
+
+    private = True
+
+    def __init__(self, out: IO[str], events: IO[str] | None = None) -> None:
+        """Bind the files."""
+        self._tickets, self._events = out, events
+        self._encode = json.JSONEncoder(ensure_ascii=False).encode
+
+    def write(self, ticket: Record) -> None:
+        """Add a line to the file of tickets."""
+        self._line(self._tickets, _TICKET_NAMES, ticket)
+
+    def write_event(self, event: Record) -> None:
+        """Add a line to the file of events, if there is one."""
+        if self._events is not None:
+            self._line(self._events, _EVENT_NAMES, event)
+
+    def finish(self) -> None:
+        """Every line is written already."""
+
+    def abandon(self) -> None:
+        """Nothing is held."""
+
+    def _line(self, out: IO[str], names: Sequence[str], values: Record) -> None:
+        out.write(self._encode(dict(zip(names, values, strict=True))) + "\n")
 
 
 def safe_text(text: str) -> str:
@@ -95,56 +159,60 @@ def safe_text(text: str) -> str:
         if text[:1] not in _FIRST_CHARACTERS:
             return text  # nearly all: a tenth of the time of looking closer
     else:
-        text = _CONTROL.sub("", text)
+        text = without_controls(text)
     return "'" + text if _MISREAD.match(text) else text
 
 
-def _values(ticket: Ticket, names: Names) -> tuple[Any, ...]:
-    seat_en, seat_ta = names.seat(ticket.constituency_no)
-    category_en, category_ta = names.category(ticket.category)
-    return (
-        ticket.number,
-        _utc(ticket.created_at),
-        ticket.created_at.astimezone(IST).strftime("%Y-%m-%d %H:%M:%S"),
-        ticket.channel,
-        ticket.constituency_no,
-        seat_en,
-        seat_ta,
-        [seat["number"] for seat in ticket.candidates],
-        ticket.category,
-        category_en,
-        category_ta,
-        ticket.priority,
-        ticket.intent,
-        ticket.description,
-        ticket.place,
-        ticket.locality_en,
-        ticket.landmark,
-        ticket.days_since,
-        ticket.name,
-        ticket.phone,
-        ticket.consent,
-        ticket.confidential,
-        ticket.status,
-        ticket.partial,
-        ticket.linked_to,
-        ticket.call_id,
-    )
+def is_misread(text: str) -> bool:
+    """Whether a spreadsheet that guesses would make something else of this text."""
+    return text[:1] in _MISREAD_AT_ALL and _MISREAD.match(text) is not None
 
 
-def _cells(values: Iterable[Any]) -> list[Any]:
-    """Values as the csv module shall write them; it makes nothing of None and digits of int."""
-    return [
-        value if value is None else safe_text(value) if type(value) is str else _cell(value)
-        for value in values
-    ]
+def without_controls(text: str) -> str:
+    """A text without the control characters no file format has a place for."""
+    return _CONTROL.sub("", text)
 
 
-def _cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "|".join(map(str, value)) if isinstance(value, list) else value
+def seats_text(seats: Sequence[int]) -> str:
+    """Numbers of seats in one cell."""
+    return "|".join(map(str, seats))
 
 
-def _utc(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _header(columns: Sequence[Column]) -> str:
+    return "\ufeff" + ",".join(column.name for column in columns) + "\r\n"
+
+
+def _line(row: Record, converters: Sequence[Convert]) -> str:
+    # The csv module takes twice as long: it looks every letter up in its line terminator.
+    pairs = zip(row, converters, strict=True)
+    cells = ["" if cell is None else convert(cell) for cell, convert in pairs]
+    return ",".join(cells) + "\r\n"
+
+
+def _field(text: str) -> str:
+    """A field as RFC 4180 wants it."""
+    if '"' in text:
+        return '"' + text.replace('"', '""') + '"'
+    if "," in text or "\n" in text or "\r" in text:
+        return f'"{text}"'
+    return text
+
+
+def _safe_field(text: str) -> str:
+    return _field(safe_text(text))
+
+
+_TO_CSV: Final[dict[Kind, Convert]] = {
+    Kind.CODE: lru_cache(maxsize=4096)(_field),
+    Kind.TEXT: _safe_field,
+    Kind.DIGITS: _safe_field,
+    Kind.NUMBER: str,
+    Kind.FLAG: {True: "yes", False: "no"}.__getitem__,
+    Kind.UTC: str,
+    Kind.IST: str,
+    Kind.SEATS: seats_text,
+}
+_TICKET_CELLS = [_TO_CSV[column.kind] for column in COLUMNS]
+_EVENT_CELLS = [_TO_CSV[column.kind] for column in EVENT_COLUMNS]
+_TICKET_NAMES = [column.name for column in COLUMNS]
+_EVENT_NAMES = [column.name for column in EVENT_COLUMNS]

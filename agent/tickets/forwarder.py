@@ -2,29 +2,33 @@
 
 A journal that nobody holds belongs to a call that is over or whose process died. Its rows are
 written by key, so that replaying any number of times, from any moment of a crash, stores each
-ticket once. Journals of live calls are locked by them and left alone.
+ticket once. Journals of live calls are locked by them and only read: a number that was spoken while
+the database was away gets its row as soon as the database is back.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.errors import TicketError
-from agent.tickets.database import DatabaseAway
+from agent.tickets.database import DatabaseAway, NumberTaken
 from agent.tickets.journal import (
     SUFFIX,
     Journal,
+    JournalLine,
     JournalReading,
     Kind,
     lock_journal,
     read_journal,
 )
 from agent.tickets.records import Ending, Filing, idempotency_key
+from agent.tickets.repository import Added
 from agent.tickets.store import TicketStore
 from agent.tickets.story import LOST, CallStory, StoryLines
 
@@ -56,6 +60,8 @@ class ReplayReport:
     """Journals that could not be stored now, with the reason."""
     restored: int = 0
     """Journals put away earlier whose tickets the database had lost; stored again."""
+    away: bool = False
+    """The database did not answer; what is left waits."""
 
     @property
     def is_clean(self) -> bool:
@@ -104,23 +110,25 @@ def replay(store: TicketStore, *, restore: bool = False) -> ReplayReport:
         DatabaseAway: with ``restore`` only, the database cannot be read.
     """
     report = ReplayReport()
-    away: str | None = None
-    for path in _journals(store.journal_dir):
-        if away is not None:
+    away = ""
+    for path in journals(store.journal_dir):
+        if report.away:
             report.waiting[path.name] = away
             continue
         try:
             _replay_file(store, path, report)
         except DatabaseAway as exc:
+            report.away = True
             away = report.waiting[path.name] = str(exc)
         except TicketError as exc:
             report.waiting[path.name] = str(exc)
         except OSError as exc:
             report.waiting[path.name] = f"The file cannot be read or moved ({exc.strerror})."
-    if restore and away is None:
+    if restore and not report.away:
         _restore(store, report)
-    store.top_up()
-    if report.replayed or report.waiting or report.damaged:
+    if not report.away:
+        store.top_up()
+    if report.replayed or report.tickets or report.damaged:
         logger.info(
             "journals replayed",
             extra={"replayed": report.replayed, "tickets": report.tickets,
@@ -139,7 +147,7 @@ def check(store: TicketStore) -> CheckReport:
     try:
         store.database.visit(lambda _: None, within_s=WITHIN_S)  # makes tables that are not there
         for folder in (store.journal_dir, store.done_dir, store.damaged_dir):
-            for path in _journals(folder):
+            for path in journals(folder):
                 reading = _read_idle(path, report)
                 if reading is not None:
                     report.waiting += folder == store.journal_dir
@@ -152,7 +160,8 @@ def check(store: TicketStore) -> CheckReport:
     return report
 
 
-def _journals(folder: Path) -> Iterator[Path]:
+def journals(folder: Path) -> Iterator[Path]:
+    """Yield the journal files of a folder in the order of their names."""
     if folder.is_dir():
         yield from sorted(path for path in folder.iterdir() if path.suffix == SUFFIX)
 
@@ -160,7 +169,9 @@ def _journals(folder: Path) -> Iterator[Path]:
 def _replay_file(store: TicketStore, path: Path, report: ReplayReport) -> None:
     journal = lock_journal(path)
     if journal is None:
-        report.live += path.exists()
+        if path.exists():
+            report.live += 1
+            _bring_promises(store, path, report)
         return
     try:
         reading = journal.reading
@@ -168,7 +179,7 @@ def _replay_file(store: TicketStore, path: Path, report: ReplayReport) -> None:
         if reading.lines:
             _replay_story(store, journal, report)
         if reading.damaged or (not reading.lines and path.stat().st_size and not reading.torn):
-            report.damaged.append(_sentence(reading))
+            report.damaged.append(damage_sentence(reading))
             journal.move_to(store.damaged_dir)
         elif reading.lines:
             journal.move_to(store.done_dir)
@@ -179,11 +190,38 @@ def _replay_file(store: TicketStore, path: Path, report: ReplayReport) -> None:
         journal.close()
 
 
+def _bring_promises(store: TicketStore, path: Path, report: ReplayReport) -> None:
+    """Store what a live call was promised and could not store itself; its journal is only read.
+
+    The call may go on for minutes after the database is back, and has no reason to try again.
+    """
+    try:
+        lines = read_journal(path).lines
+    except FileNotFoundError:
+        return  # the call has just ended
+    if not _has_unstored(lines):
+        return
+    story = StoryLines(lines[0].call_id, store.cipher).retell(lines)
+    rows = story.rows(story.filings, store.cipher, with_call=False)
+    with suppress(NumberTaken):  # the call itself finds out, and takes another number
+        report.tickets += store.save(*rows, within_s=WITHIN_S).fresh
+
+
+def _has_unstored(lines: Sequence[JournalLine]) -> bool:
+    """Whether something was promised after rows were stored last."""
+    for line in reversed(lines):
+        if line.kind is Kind.STORED:
+            return False
+        if line.kind in (Kind.FILED, Kind.CALLBACK):
+            return True
+    return False
+
+
 def _restore(store: TicketStore, report: ReplayReport) -> None:
     """Store tickets again that a journal in ``done`` or ``damaged`` has and the database lacks."""
     store.database.visit(lambda _: None, within_s=WITHIN_S)  # makes tables that are not there
     for folder in (store.done_dir, store.damaged_dir):
-        for path in _journals(folder):
+        for path in journals(folder):
             try:
                 _restore_file(store, path, report)
             except SQLAlchemyError:
@@ -196,7 +234,7 @@ def _restore(store: TicketStore, report: ReplayReport) -> None:
 
 def _restore_file(store: TicketStore, path: Path, report: ReplayReport) -> None:
     reading = read_journal(path)
-    if not reading.lines or not _missing(store, reading):
+    if not reading.lines or not missing(store, reading):
         return
     journal = lock_journal(path)
     if journal is None:
@@ -215,10 +253,20 @@ def _replay_story(store: TicketStore, journal: Journal, report: ReplayReport) ->
     if story.ending is None:
         report.lost += 1
         _end(store, journal, lines, story)
-    tickets, call = story.rows(story.filings, store.cipher, with_call=True)
-    added = store.save(tickets, call, within_s=WITHIN_S)
+    rows = story.rows(story.filings, store.cipher, with_call=True)
+    added = store.save(*rows, within_s=WITHIN_S)
     report.tickets += added.fresh
     report.partial += partial
+    held_as_promised(story, added)
+    _write(journal, Kind.STORED, {"tickets": len(rows.tickets), "call": True}, store)
+
+
+def held_as_promised(story: CallStory, added: Added) -> None:
+    """Refuse to call a journal done whose promised number the database knows under another.
+
+    Raises:
+        TicketError: naming both numbers, for a person to tell the caller.
+    """
     for index, filing in story.filings.items():
         held = added.numbers[idempotency_key(story.call.id, index)]
         if held != filing.number and not filing.partial:
@@ -226,7 +274,6 @@ def _replay_story(store: TicketStore, journal: Journal, report: ReplayReport) ->
                 f"Ticket {filing.number} was promised, but the database holds this complaint as "
                 f"{held}: tell the caller the new number."
             )
-    _write(journal, Kind.STORED, {"tickets": len(tickets), "call": True}, store)
 
 
 def _file_the_rest(
@@ -279,15 +326,15 @@ def _read_idle(path: Path, report: CheckReport) -> JournalReading | None:
     report.journals += 1
     report.torn += reading.torn
     if reading.damaged:
-        report.damaged.append(_sentence(reading))
+        report.damaged.append(damage_sentence(reading))
     return reading
 
 
 def _compare(store: TicketStore, reading: JournalReading, report: CheckReport) -> None:
-    report.missing += _missing(store, reading)
+    report.missing += missing(store, reading)
 
 
-def _missing(store: TicketStore, reading: JournalReading) -> list[str]:
+def missing(store: TicketStore, reading: JournalReading) -> list[str]:
     """Numbers a journal promises and the database does not hold for that complaint."""
     promised: dict[int, str] = {}
     for line in reading.lines:
@@ -300,7 +347,8 @@ def _missing(store: TicketStore, reading: JournalReading) -> list[str]:
     return [number for index, number in sorted(promised.items()) if held.get(index) != number]
 
 
-def _sentence(reading: JournalReading) -> str:
+def damage_sentence(reading: JournalReading) -> str:
+    """What is wrong with a damaged journal, for a person."""
     try:
         reading.require_whole()
     except TicketError as exc:

@@ -23,6 +23,7 @@ import os
 import re
 import time
 import zlib
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,6 +48,7 @@ class Kind(StrEnum):
     CONSENT = "consent"
     HEARD = "heard"
     FILED = "filed"
+    CALLBACK = "callback"
     STORED = "stored"
     CLOSED = "closed"
 
@@ -120,22 +122,36 @@ class Journal:
             OSError: the disk is full, read-only or failing; the line does not count and the file
                 ends where it ended before.
         """
+        line = encode_line(self.seq + 1, at, self.call_id, kind, data)
+        return self._put(line, 1, sync=kind is not Kind.STORED)
+
+    def append_lines(self, lines: Sequence[bytes]) -> int:
+        """Write lines that another machine has made, as they are; returns the last ``seq``.
+
+        The caller has read them with :func:`decode_line`: they are whole, of this call, and follow
+        what is here.
+
+        Raises:
+            OSError: as :meth:`append`; none of them counts.
+        """
+        return self._put(b"".join(lines), len(lines), sync=True)
+
+    def _put(self, raw: bytes, count: int, *, sync: bool) -> int:
         if self._untrusted:
             raise OSError(errno.EIO, "an earlier sync of this journal failed")
-        line = encode_line(self.seq + 1, at, self.call_id, kind, data)
         try:
             self._cut_back()
             self._dirty = True
-            _write_all(self._handle, line)
+            _write_all(self._handle, raw)
         except OSError:
             with suppress(OSError):  # else the next append tries again
                 self._cut_back()
             raise
-        if kind is not Kind.STORED:
+        if sync:
             self._sync()
         self._dirty = False
-        self._size += len(line)
-        self.seq += 1
+        self._size += len(raw)
+        self.seq += count
         return self.seq
 
     def _sync(self) -> None:
@@ -251,7 +267,7 @@ def read_journal(path: Path) -> JournalReading:
     whole = position = 0
     for number, piece in enumerate(pieces, start=1):
         position += len(piece) + 1
-        line = _decode_line(piece)
+        line = decode_line(piece)
         if line is None or not _follows(line, lines, bad):
             bad.append(number)
         else:
@@ -276,16 +292,34 @@ def encode_line(seq: int, at: datetime, call_id: str, kind: Kind, data: dict[str
     return json.dumps(entry, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
 
 
-def _decode_line(raw: bytes) -> JournalLine | None:
+def decode_line(raw: bytes) -> JournalLine | None:
+    """Read one line without its line end; None when it is none of ours or fails its checksum."""
     try:
         entry = json.loads(raw.decode("ascii"))
         crc = entry.pop("crc")
         if entry["v"] != VERSION or crc != _checksum(entry):
             return None
-        at = datetime.fromisoformat(entry["at"])
-        return JournalLine(entry["seq"], at, entry["call"], Kind(entry["kind"]), entry["data"])
+        line = JournalLine(
+            seq=entry["seq"],
+            at=datetime.fromisoformat(entry["at"]),
+            call_id=entry["call"],
+            kind=Kind(entry["kind"]),
+            data=entry["data"],
+        )
+        return line if _is_typed(line) else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _is_typed(line: JournalLine) -> bool:
+    """What a checksum cannot say: a line may come from another machine."""
+    return (
+        type(line.seq) is int
+        and line.seq > 0
+        and line.at.tzinfo is not None
+        and isinstance(line.call_id, str)
+        and isinstance(line.data, dict)
+    )
 
 
 def _follows(line: JournalLine, before: list[JournalLine], bad: list[int]) -> bool:

@@ -2,41 +2,58 @@
 
 The order is fixed: journal line synced -> row stored -> number returned. When the database is away
 the number still comes, from a block this machine holds, and the forwarder brings the row later.
-When the journal's disk fails, a row in the database is durable enough. When both fail, no number
-leaves. All methods block; a call runs them in a thread, one at a time.
+When the journal's disk fails, a row in the database is durable enough, or the line on a second
+machine. When all fail, no number leaves. What is only on a disk that vanishes with its machine is
+kept under a number that is *provisional*: it must not be spoken, and we owe the caller a call.
+All methods block; a call runs them in a thread, one at a time.
 """
 
 from __future__ import annotations
 
-import errno
 import logging
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from agent.complaint import Call, Complaint, Intent
 from agent.errors import NumbersExhausted, TicketError, TicketNotSaved
 from agent.tickets.database import DatabaseAway, NumberTaken
-from agent.tickets.journal import LOCK_WAIT_S, Journal, Kind, open_journal
-from agent.tickets.records import Ending, Filing, idempotency_key
-from agent.tickets.store import TicketStore
+from agent.tickets.journal import LOCK_WAIT_S, Journal, JournalLine, Kind
+from agent.tickets.recorder import Recorder
+from agent.tickets.records import (
+    RECORDING,
+    UNVERSIONED,
+    CallBack,
+    Consent,
+    Ending,
+    Filing,
+    Owed,
+    idempotency_key,
+)
+from agent.tickets.store import WITHIN_S, TicketStore
 from agent.tickets.story import CallStory, StoryLines
 
 __all__ = ["CallLedger", "Filed", "TicketStore"]
+
+COPY_WAIT_S = 0.3
+"""How long a caller waits for the second machine to have one line more, after the database."""
+SETTLE_PAUSE_S = 0.5
+"""Between two tries to write down a call that nothing has taken yet."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """Tickets that may be spoken of: every number here is durable."""
+    """Tickets of a call. They may be spoken of unless they are provisional."""
 
     numbers: tuple[str, ...]
     """In the order of the complaints."""
     stored: bool
     """The rows are in the database; else they are in the journal and on their way."""
+    provisional: bool = False
+    """One of them at least would be lost with this machine: speak none that was not spoken."""
 
 
 class CallLedger:
@@ -47,12 +64,16 @@ class CallLedger:
         self._store = store
         self._story = CallStory(call)
         self._lines = StoryLines(call.id, store.cipher)
-        self._journal: Journal | None = None
-        self._revision = 0
+        self._recorder = Recorder(store, call, self._lines, self._resume)
         self._unstored: set[int] = set()
+        self._unspoken: set[int] = set()
+        """Filed, but not durable enough to be spoken of."""
         self._reserved: dict[int, str] = {}
         """Numbers taken for complaints that are not filed yet."""
+        self._noted = True
+        """Everything told so far is durable."""
         self._closed: Filed | None = None
+        self._settled = False
         self._lock = threading.RLock()
 
     @classmethod
@@ -60,10 +81,10 @@ class CallLedger:
         """Open the journal of a call; goes on where an earlier process of the same call stopped.
 
         A journal that cannot be opened does not end the call: the ledger tries again with every
-        line, and until then only a stored row counts as durable.
+        line, and until then only a stored row or a line on a second machine counts as durable.
         """
         ledger = cls(store, call)
-        ledger._ready_journal(LOCK_WAIT_S)
+        ledger._recorder.open(LOCK_WAIT_S)
         return ledger
 
     @property
@@ -71,11 +92,27 @@ class CallLedger:
         """All ticket numbers of this call so far."""
         return self._story.numbers
 
-    def consent(self, granted: bool | None) -> None:
-        """Record the answer to the consent question; None when there was none."""
+    @property
+    def _journal(self) -> Journal | None:
+        """The open journal; a test lets go of it as the kernel does for a dead process."""
+        return self._recorder.journal
+
+    def consent(
+        self, granted: bool | None, *, version: str = UNVERSIONED, kind: str = RECORDING
+    ) -> None:
+        """Record the answer to a question for consent.
+
+        Args:
+            granted: the answer; None when there was none.
+            version: of the sentence that was spoken.
+            kind: ``recording`` or ``abroad``.
+        """
         with self._lock:
-            self._story.consent = granted
-            self._append(Kind.CONSENT, {"granted": granted})
+            given = Consent(kind, version, granted, self._store.clock())
+            self._story.consents[kind] = given
+            self._recorder.append(
+                Kind.CONSENT, {"granted": granted, "kind": kind, "version": version}
+            )
 
     def note(self, complaints: Sequence[Complaint], intent: Intent) -> None:
         """Record what is known after a committed turn, synced: a dropped call loses nothing.
@@ -88,10 +125,12 @@ class CallLedger:
             story = self._story
             story.turns += 1
             story.complaints, story.intent = tuple(complaints), intent
-            self._append(Kind.HEARD, self._lines.heard(story.complaints, intent))
+            self._recorder.append(Kind.HEARD, self._lines.heard(story.complaints, intent))
 
     def file(self, complaints: Sequence[Complaint]) -> Filed:
-        """Make tickets of complaints; what comes back may be spoken.
+        """Make tickets of complaints; what comes back may be spoken unless it is provisional.
+
+        For provisional tickets a call-back is noted as well, to the number the caller gave.
 
         The complaint at one index keeps its number for ever: filing it again returns that number,
         and brings its row up to date when the complaint has changed since.
@@ -108,9 +147,13 @@ class CallLedger:
             except NumbersExhausted:
                 self._keep_noted(tuple(complaints))
                 raise
+            except TicketNotSaved:
+                self._noted = False
+                raise
             filed = Filed(
                 tuple(self._story.filings[index].number for index in range(len(complaints))),
                 stored=not self._unstored,
+                provisional=bool(self._unspoken.intersection(range(len(complaints)))),
             )
             logger.info(
                 "tickets filed",
@@ -122,6 +165,21 @@ class CallLedger:
                 },
             )
             return filed
+
+    def call_back(self, phone: str | None) -> bool:
+        """Note that we owe the caller a call, because filing failed; does not ask the database.
+
+        It reaches the database with the rest of the call, as soon as anything takes it.
+
+        Args:
+            phone: where to; None when the caller gave no number.
+
+        Returns:
+            Whether that is durable now, so that the call may be promised.
+        """
+        with self._lock:
+            self._owe(Owed.PROVISIONAL if self._noted else Owed.DISK_FULL, phone)
+            return self._is_final() or self._recorder.is_copied(COPY_WAIT_S)
 
     def close(
         self, outcome: str, intent: Intent, complaints: Sequence[Complaint] | None = None
@@ -142,11 +200,29 @@ class CallLedger:
             if self._closed is None:
                 try:
                     self._closed = self._close(outcome, intent, complaints)
+                except BaseException:
+                    self._settled = True
+                    raise
                 finally:
-                    if self._journal is not None:
-                        self._journal.close()
+                    if self._settled:
+                        self._recorder.close()
                 self._store.top_up()
             return self._closed
+
+    def settle(self, within_s: float) -> bool:
+        """Try on, after :meth:`close`, until a disk or a database has the call; else give up.
+
+        Returns:
+            Whether it is written down somewhere. At once, when it was when the call closed.
+        """
+        deadline = time.monotonic() + within_s
+        while True:
+            with self._lock:
+                self._settled = self._settled or self._write_down()
+                if self._settled or time.monotonic() > deadline:
+                    self._recorder.close()
+                    return self._settled
+            time.sleep(SETTLE_PAUSE_S)
 
     def _close(self, outcome: str, intent: Intent, complaints: Sequence[Complaint] | None) -> Filed:
         story = self._story
@@ -156,20 +232,34 @@ class CallLedger:
         given = dict(story.filings)
         written = self._file_the_rest()
         closed = self._lines.closed(outcome, intent, story.turns, story.complaints)
-        written &= self._append(Kind.CLOSED, closed)
-        now = self._store.clock()
-        story.ending = Ending(outcome, intent, now, story.turns, self._revision)
-        try:
-            stored = self._save(story.filings, with_call=True)
-        except NumberTaken:
-            stored = False
-        if stored:
-            self._append(Kind.STORED, {"tickets": len(story.filings), "call": True})
-            self._put_away()
-        elif not written:
-            story.filings = given
-            logger.error("call could not be recorded", extra={"call_id": story.call.id})
+        written &= self._recorder.append(Kind.CLOSED, closed)
+        revision = self._recorder.revision
+        story.ending = Ending(outcome, intent, self._store.clock(), story.turns, revision)
+        stored = self._store_all()
+        self._settled = stored or written or self._recorder.is_copied(0.0)
+        if not self._settled:
+            logger.error("call is not recorded yet", extra={"call_id": story.call.id})
+            return Filed(tuple(given[index].number for index in sorted(given)), stored=False)
         return Filed(story.numbers, stored)
+
+    def _store_all(self) -> bool:
+        """Store the call with all its tickets; the journal is then done with."""
+        try:
+            stored = self._save(self._story.filings, with_call=True)
+        except NumberTaken:
+            return False
+        if stored:
+            tickets = len(self._story.filings)
+            self._recorder.append(Kind.STORED, {"tickets": tickets, "call": True})
+            self._recorder.put_away()
+        return stored
+
+    def _write_down(self) -> bool:
+        """One more try for a call that nothing took when it closed."""
+        if self._recorder.open(0.0) or self._recorder.is_copied(0.0):
+            return True
+        self._file_the_rest()
+        return self._store_all()
 
     def _file_the_rest(self) -> bool:
         """Number and journal what was never filed (partial) and what changed since it was filed."""
@@ -186,8 +276,9 @@ class CallLedger:
         return written
 
     def _file(self, complaints: Sequence[tuple[int, Complaint]]) -> None:
-        """Give numbers, journal, store; adopt the filings only when one of the two holds them."""
+        """Give numbers, journal, store; adopt the filings only when somebody holds them."""
         story = self._story
+        deadline = time.monotonic() + WITHIN_S
         filings = self._number(complaints, partial=False)
         fresh = [index for index in filings if index not in story.filings]
         journalled = self._write_filings(filings)
@@ -196,14 +287,42 @@ class CallLedger:
             stored = self._save(wanted)
         except NumberTaken:
             journalled, stored = self._renumber(wanted, fresh)
-        if not (journalled or stored):
+        final = self._is_final(stored=stored)
+        copied = not final and self._recorder.is_copied(deadline - time.monotonic())
+        if not (journalled or stored or copied):
             raise TicketNotSaved("Neither the journal nor the database took the ticket.")
         story.filings.update(wanted)
+        self._noted = True
         if not stored:
             self._unstored.update(filings)
         elif wanted:
             self._unstored.clear()
-            self._append(Kind.STORED, {"tickets": len(wanted)})
+            self._recorder.append(Kind.STORED, {"tickets": len(wanted)})
+        if final or copied:
+            self._unspoken.clear()
+        else:
+            self._keep_unspoken(filings)
+
+    def _keep_unspoken(self, filings: dict[int, Filing]) -> None:
+        """Nothing outlives this machine yet: their numbers stay unsaid, and a call is owed."""
+        self._unspoken.update(filings)
+        if self._unspoken:
+            call_id, tickets = self._story.call.id, len(self._unspoken)
+            logger.warning("numbers withheld", extra={"call_id": call_id, "tickets": tickets})
+            first = self._story.filings[min(self._unspoken)]
+            self._owe(Owed.PROVISIONAL, first.complaint.phone)
+
+    def _owe(self, reason: Owed, phone: str | None) -> None:
+        """Note a call we owe, once for each reason."""
+        callbacks = self._story.callbacks
+        if reason not in callbacks:
+            callbacks[reason] = CallBack(reason, phone, self._store.clock())
+            self._recorder.append(Kind.CALLBACK, self._lines.callback(callbacks[reason]))
+
+    def _is_final(self, *, stored: bool = False) -> bool:
+        """Whether all that was told outlives this machine, as far as we know without asking."""
+        written = self._recorder.is_written
+        return self._store.durability.is_final(journalled=written, stored=stored)
 
     def _renumber(self, wanted: dict[int, Filing], fresh: list[int]) -> tuple[bool, bool]:
         """Replace numbers that others hold; returns whether journalled, and whether stored.
@@ -231,22 +350,15 @@ class CallLedger:
         fresh = [index for index, _ in complaints if index not in given and index not in reserved]
         reserved.update(zip(fresh, self._store.take_numbers(len(fresh)), strict=True))
         now = self._store.clock()
-        filings: dict[int, Filing] = {}
-        for index, complaint in complaints:
-            old = given.get(index)
-            if old is None:
-                filings[index] = Filing(index, reserved[index], complaint, now, 0, partial)
-            elif old.complaint != complaint:
-                filings[index] = replace(old, complaint=complaint)
-        return filings
+        return self._story.filings_of(complaints, reserved, now, partial=partial)
 
     def _write_filings(self, filings: dict[int, Filing]) -> bool:
         """Journal filings and note the revision they got; True when there was nothing to write."""
         if not filings:
             return True
-        journalled = self._append(Kind.FILED, self._lines.filed(list(filings.values())))
+        journalled = self._recorder.append(Kind.FILED, self._lines.filed(list(filings.values())))
         for index, filing in filings.items():
-            filings[index] = replace(filing, revision=self._revision)
+            filings[index] = replace(filing, revision=self._recorder.revision)
         return journalled
 
     def _save(self, filings: dict[int, Filing], *, with_call: bool = False) -> bool:
@@ -267,7 +379,7 @@ class CallLedger:
             number = added.numbers[idempotency_key(call_id, index)]
             if number != filing.number:
                 filings[index] = replace(filing, number=number)
-                self._append(Kind.FILED, self._lines.filed([filings[index]]))
+                self._recorder.append(Kind.FILED, self._lines.filed([filings[index]]))
         return True
 
     def _keep_noted(self, complaints: tuple[Complaint, ...]) -> None:
@@ -275,56 +387,13 @@ class CallLedger:
         if complaints != self._story.complaints:
             intent = self._story.intent or complaints[0].intent
             self._story.complaints = complaints
-            self._append(Kind.HEARD, self._lines.heard(complaints, intent))
+            self._recorder.append(Kind.HEARD, self._lines.heard(complaints, intent))
+        self._noted = self._is_final() or self._recorder.is_copied(0.0)
 
-    def _put_away(self) -> None:
-        if self._journal is None or self._journal.reading.damaged:
-            return
-        try:
-            self._journal.move_to(self._store.done_dir)
-        except OSError:
-            logger.warning("journal left to replay", extra={"call_id": self._story.call.id})
-
-    def _append(self, kind: Kind, data: dict[str, Any]) -> bool:
-        """Write one synced line; False when the disk does not take it."""
-        self._revision += 1
-        journal = self._ready_journal(0.0)
-        if journal is None:
-            return False
-        try:
-            seq = journal.append(kind, data, self._store.clock())
-        except OSError as exc:
-            self._warn("journal line not written", exc)
-            return False
-        self._revision = max(self._revision, seq)
-        return True
-
-    def _ready_journal(self, wait_s: float) -> Journal | None:
-        """The journal with its first line written, or None while the disk fails."""
-        call = self._story.call
-        try:
-            if self._journal is None:
-                self._journal = open_journal(self._store.journal_dir, call.id, wait_s=wait_s)
-                self._resume(self._journal)
-            if self._journal.seq == 0:
-                self._journal.append(Kind.OPENED, self._lines.opened(call), self._store.clock())
-        except OSError as exc:
-            self._warn("journal cannot be opened", exc)
-            return None
-        return self._journal
-
-    def _warn(self, message: str, exc: OSError) -> None:
-        cause = errno.errorcode.get(exc.errno or 0, "unknown")
-        logger.warning(message, extra={"call_id": self._story.call.id, "cause": cause})
-
-    def _resume(self, journal: Journal) -> None:
+    def _resume(self, lines: Sequence[JournalLine]) -> None:
         """Take over what an earlier process of this call has recorded."""
-        told_already = self._revision > 0
-        self._revision = max(self._revision, journal.seq)
-        if told_already or not journal.reading.lines:
-            return
         try:
-            self._story = self._lines.retell(journal.reading.lines)
+            self._story = self._lines.retell(lines)
         except TicketError:
             logger.warning("journal cannot be read", extra={"call_id": self._story.call.id})
             return

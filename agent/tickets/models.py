@@ -124,6 +124,8 @@ class CallRow(KuralTable, table=True):
     caller: bytes | None = Field(default=None, sa_type=LargeBinary)
     """Encrypted."""
     caller_hash: str | None = Field(default=None, max_length=64, index=True)
+    caller_last4_hash: str | None = Field(default=None, max_length=64, index=True)
+    """Keyed hash of the last four digits."""
     intent: str | None = None
     """None only when the call was lost before anything was understood."""
     category: str | None = None
@@ -139,6 +141,8 @@ class CallRow(KuralTable, table=True):
     """Caller turns that were understood and noted."""
     revision: int = 0
     """Journal line this row was made from; an older one never overwrites a newer."""
+    erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Since then nothing in this row can be traced to a person."""
 
 
 class TicketRow(KuralTable, table=True):
@@ -174,6 +178,8 @@ class TicketRow(KuralTable, table=True):
     name: bytes | None = Field(default=None, sa_type=LargeBinary)
     phone: bytes | None = Field(default=None, sa_type=LargeBinary)
     phone_hash: str | None = Field(default=None, max_length=64, index=True)
+    phone_last4_hash: str | None = Field(default=None, max_length=64, index=True)
+    """Keyed hash of the last four digits."""
     description: bytes | None = Field(default=None, sa_type=LargeBinary)
     reasons: bytes | None = Field(default=None, sa_type=LargeBinary)
     """All decisions with their words, encrypted."""

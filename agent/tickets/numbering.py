@@ -46,6 +46,11 @@ def number_of(serial: int) -> str:
     return f"{serial}{check_digit(str(serial))}"
 
 
+def serial_of(number: str) -> int:
+    """The serial of a ticket number: all but its check digit."""
+    return int(number) // 10
+
+
 class NumberBook:
     """The blocks of this machine in one small SQLite file, shared by all its processes."""
 

@@ -119,6 +119,14 @@ class PrivatePostgres:
         """Kill every process of the server at once, as a power cut would."""
         self._end(signal.SIGKILL)
 
+    def pause(self) -> None:
+        """Make the server hang: connections stand, nothing answers."""
+        _signal_all(self.data, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on where it was."""
+        _signal_all(self.data, signal.SIGCONT)
+
     def _end(self, how: signal.Signals) -> None:
         process = self._process
         if process is None:
@@ -126,7 +134,7 @@ class PrivatePostgres:
         if how is signal.SIGKILL:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            _kill_children(self.data)
+            _signal_all(self.data, signal.SIGKILL)
             (self.data / "postmaster.pid").unlink(missing_ok=True)
         else:
             process.send_signal(how)
@@ -197,9 +205,9 @@ def _free_port() -> int:
         return port
 
 
-def _kill_children(data: Path) -> None:
-    """Kill what the server left in sessions of its own, found by its data folder."""
+def _signal_all(data: Path, number: signal.Signals) -> None:
+    """Reach also what the server has in sessions of its own, found by its data folder."""
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if (entry / "cwd").resolve() == data.resolve():
-                os.kill(int(entry.name), signal.SIGKILL)
+                os.kill(int(entry.name), number)

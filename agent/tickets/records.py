@@ -10,13 +10,14 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from enum import StrEnum
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from agent.complaint import Call, Complaint, Decision, Intent
+from agent.complaint import Call, Complaint, Decision, Intent, Priority
 from agent.errors import TicketError
 from agent.tickets.calendar import first_due
 from agent.tickets.cipher import Cipher
@@ -26,6 +27,13 @@ from agent.tickets.names import load_names
 Row = dict[str, Any]
 """Values of one row by column name."""
 
+CONSENTS = "consents"
+"""In the row of a call: its rows of table ``consent``, stored with it."""
+RECORDING = "recording"
+ABROAD = "abroad"
+"""Kinds of consent: what is said is kept; it leaves the country."""
+UNVERSIONED = "unversioned"
+"""Of a consent from before wordings had versions."""
 PRIVATE_FIELDS = ("place", "landmark", "name", "phone", "description", "reasons")
 """Columns of a ticket that are encrypted."""
 _OPEN_FIELDS = frozenset({"intent", "category", "categories", "priority", "constituency", "days"})
@@ -50,6 +58,20 @@ class Filing:
 
 
 @dataclass(frozen=True, slots=True)
+class Consent:
+    """The answer to one question for consent."""
+
+    kind: str
+    """``recording`` or ``abroad``."""
+    version: str
+    """Of the sentence that was spoken."""
+    granted: bool | None
+    """None when there was no answer."""
+    at: datetime
+    """UTC."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How a call ended."""
 
@@ -59,6 +81,33 @@ class Ending:
     """UTC."""
     turns: int
     revision: int
+
+
+class Owed(StrEnum):
+    """Why we owe a citizen a call."""
+
+    PROVISIONAL = "provisional"
+    """The complaint is noted, but its number could not be spoken yet."""
+    DISK_FULL = "disk_full"
+    """Nothing took the complaint while the caller was on the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallBack:
+    """A call that we owe."""
+
+    reason: Owed
+    phone: str | None
+    """Where to; None when the caller gave no number, or wants no call there."""
+    at: datetime
+    """UTC."""
+
+
+def warm_up() -> None:
+    """Load what the first ticket of a process needs, before a caller waits for it (0.2 s)."""
+    first_due(datetime.now(UTC), Priority.NORMAL.value, load_names().term(None))
+    for kind in (Call, Complaint, tuple[Complaint, ...], str | None):
+        _adapter(kind)
 
 
 def idempotency_key(call_id: str, index: int) -> str:
@@ -108,13 +157,15 @@ def ticket_row(
     seat, decisions = _seat(call, complaint)
     category = complaint.category.value if complaint.category else None
     private = {
-        "place": place.spoken if place else None,
+        "place": (place.spoken or None) if place else None,
         "landmark": complaint.landmark,
         "name": complaint.name,
         "phone": complaint.phone,
         "description": complaint.description or None,
         "reasons": _reasons(decisions),
     }
+    # Sealed before it is hashed: a change of keys in between then hashes it again with the rest.
+    sealed = {name: _seal(cipher, text, f"{key}/{name}") for name, text in private.items()}
     return {
         "number": filing.number,
         "call_id": call.id,
@@ -130,6 +181,7 @@ def ticket_row(
         "locality_en": place.locality_en if place else None,
         "locality_ta": place.locality_ta if place else None,
         "phone_hash": cipher.phone_hash(complaint.phone or ""),
+        "phone_last4_hash": cipher.last_four_hash(complaint.phone or ""),
         "decisions": open_decisions(decisions),
         "days_since": complaint.days,
         "status": TicketStatus.NEW.value,
@@ -139,7 +191,7 @@ def ticket_row(
         "created_at": filing.at,
         "due_at": first_due(filing.at, complaint.priority.value, load_names().term(category)),
         "revision": filing.revision,
-        **{name: _seal(cipher, text, f"{key}/{name}") for name, text in private.items()},
+        **sealed,
     }
 
 
@@ -156,6 +208,7 @@ def call_row(
         "dialled": call.dialled,
         "caller": _seal(cipher, call.caller or None, f"{call.id}/caller"),
         "caller_hash": cipher.phone_hash(call.caller),
+        "caller_last4_hash": cipher.last_four_hash(call.caller),
         "intent": ending.intent.value if ending.intent else None,
         "category": complaint.category.value if complaint and complaint.category else None,
         "priority": complaint.priority.value if complaint else None,
@@ -168,6 +221,40 @@ def call_row(
         "turns": ending.turns,
         "revision": ending.revision,
     }
+
+
+def callback_row(
+    call: Call, owed: CallBack, number: str | None, complaint: Complaint | None, cipher: Cipher
+) -> Row:
+    """One row of table ``callback``; number and complaint are those of the call's first ticket."""
+    return {
+        "call_id": call.id,
+        "reason": owed.reason.value,
+        "number": number,
+        "constituency_no": _seat(call, complaint)[0] if complaint else call.constituency,
+        "phone": _seal(cipher, owed.phone, callback_context(call.id, owed.reason)),
+        "phone_hash": cipher.phone_hash(owed.phone or ""),
+        "created_at": owed.at,
+    }
+
+
+def callback_context(call_id: str, reason: str) -> str:
+    """What the number in a row of table ``callback`` is sealed under."""
+    return f"callback/{call_id}/{reason}/phone"
+
+
+def outbox_context(key: str) -> str:
+    """What the payload of a row of table ``outbox`` is sealed under."""
+    return f"outbox/{key}"
+
+
+def consent_rows(call_id: str, consents: Sequence[Consent]) -> list[Row]:
+    """Rows of table ``consent``."""
+    return [
+        {"call_id": call_id, "kind": each.kind, "version": each.version, "granted": each.granted,
+         "at": each.at}
+        for each in consents
+    ]  # fmt: skip
 
 
 def open_private(row: Row, name: str, cipher: Cipher) -> str | None:

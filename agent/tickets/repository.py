@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, func, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -15,10 +15,18 @@ from agent.errors import NumbersExhausted, TicketError
 from agent.tickets.cipher import Cipher
 from agent.tickets.database import READ_ONLY
 from agent.tickets.events import LINE, add_event
-from agent.tickets.masking import HIDDEN, mask_name, mask_phone, mask_text
-from agent.tickets.models import CALL, NUMBER_BLOCK, TICKET, EventKind, TicketStatus
-from agent.tickets.numbering import FIRST_SERIAL, LAST_SERIAL
-from agent.tickets.records import Row, open_caller, open_private
+from agent.tickets.masking import mask_person, mask_phone, mask_text
+from agent.tickets.models import (
+    CALL,
+    CALLBACK,
+    CONSENT,
+    NUMBER_BLOCK,
+    TICKET,
+    EventKind,
+    TicketStatus,
+)
+from agent.tickets.numbering import FIRST_SERIAL, LAST_SERIAL, serial_of
+from agent.tickets.records import CONSENTS, Row, open_caller, open_private
 
 _FETCH_ROWS = 500
 _PRIVATE = ("place", "landmark", "name", "phone", "description")
@@ -103,6 +111,31 @@ class Search:
     call_id: str | None = None
     phone_hash: str | None = None
     """From :meth:`Cipher.phone_hash`."""
+    phone: str | None = None
+    """A phone number in any way of writing."""
+    last_four: str | None = None
+    """Its last four digits."""
+
+
+def conditions(search: Search, cipher: Cipher) -> list[ColumnElement[bool]]:
+    """What a query for these tickets asks of table ``ticket``."""
+    equal = {
+        TICKET.c.constituency_no: search.constituency,
+        TICKET.c.status: search.status,
+        TICKET.c.category: search.category,
+        TICKET.c.call_id: search.call_id,
+        TICKET.c.phone_hash: search.phone_hash,
+    }
+    asked = [column == value for column, value in equal.items() if value is not None]
+    if search.since is not None:
+        asked.append(TICKET.c.created_at >= search.since)
+    if search.until is not None:
+        asked.append(TICKET.c.created_at < search.until)
+    if search.phone is not None:
+        asked.append(TICKET.c.phone_hash.in_(cipher.phone_hashes(search.phone)))
+    if search.last_four is not None:
+        asked.append(TICKET.c.phone_last4_hash.in_(cipher.last_four_hashes(search.last_four)))
+    return asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +160,7 @@ class TicketRepository:
         """Store tickets inside the caller's transaction, each at most once.
 
         A key that is there already keeps its number, time and status. The rest is rewritten only
-        by a newer revision and only while nobody has begun to work on the ticket.
+        by a newer revision and only while nobody has begun to work on the ticket, or erased it.
 
         Raises:
             IntegrityError: a number belongs to another key.
@@ -152,8 +185,33 @@ class TicketRepository:
         )  # fmt: skip
 
     def add_call(self, connection: Connection, row: Row) -> None:
-        """Store the row of a call inside the caller's transaction; the newest revision stays."""
-        connection.execute(self._upsert(CALL, row, "id"))
+        """Store the row of a call, with what its caller agreed to, inside the caller's transaction.
+
+        The newest revision of the call stays; a consent that was withdrawn stays withdrawn.
+        """
+        columns = {name: value for name, value in row.items() if name != CONSENTS}
+        connection.execute(self._upsert(CALL, columns, "id"))
+        for consent in row.get(CONSENTS, ()):
+            statement = self._insert(CONSENT).values(consent)
+            new = {name: statement.excluded[name] for name in ("version", "granted", "at")}
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=["call_id", "kind"], set_=new)
+            )
+
+    def add_callbacks(self, connection: Connection, rows: Iterable[Row]) -> None:
+        """Store calls we owe inside the caller's transaction, each reason of a call once.
+
+        Until somebody has made the call, the number of its ticket may follow later.
+        """
+        for row in rows:
+            statement = self._insert(CALLBACK).values(row)
+            later = {name: statement.excluded[name] for name in ("number", "constituency_no")}
+            open_still = CALLBACK.c.done_at.is_(None) & statement.excluded.number.is_not(None)
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["call_id", "reason"], set_=later, where=open_still
+                )
+            )
 
     def lease_block(
         self, connection: Connection, machine: str, size: int, held: Iterable[tuple[int, int]]
@@ -166,14 +224,19 @@ class TicketRepository:
         Raises:
             IntegrityError: another machine was faster: try again.
             NumbersExhausted: all 90 million numbers are given.
+            ValueError: ``size`` is not positive.
         """
+        if size < 1:  # an empty block would sit where every next one must begin
+            raise ValueError("a block holds at least one number")
         now = datetime.now(UTC)
         for first, last in held:
             known = {"first": first, "last": last, "machine": machine, "leased_at": now}
             statement = self._insert(NUMBER_BLOCK).values(known)
             connection.execute(statement.on_conflict_do_nothing(index_elements=["first"]))
-        highest = connection.execute(select(func.max(NUMBER_BLOCK.c.last))).scalar()
-        first = FIRST_SERIAL if highest is None else highest + 1
+        leased = connection.execute(select(func.max(NUMBER_BLOCK.c.last))).scalar()
+        # Tickets that came from journals into a new database tell of blocks it never leased.
+        used = connection.execute(select(func.max(TICKET.c.number))).scalar()
+        first = max(FIRST_SERIAL, (leased or 0) + 1, serial_of(used or "0") + 1)
         last = first + size - 1
         if last > LAST_SERIAL:
             raise NumbersExhausted("All ticket numbers of eight digits are given.")
@@ -189,7 +252,8 @@ class TicketRepository:
             SQLAlchemyError: the database cannot be read.
         """
         query = select(*_TICKET_COLUMNS).where(TICKET.c.number == number)
-        return next((self._ticket(row, unmask) for row in self._rows(query)), None)
+        found = [self._ticket(row, unmask) for row in self._rows(query)]  # read to its end: closed
+        return found[0] if found else None
 
     def search(self, search: Search = Search(), *, unmask: bool = False) -> Iterator[Ticket]:
         """Stream matching tickets, oldest first, in flat memory.
@@ -198,21 +262,8 @@ class TicketRepository:
             TicketError: one was encrypted with another key, or is damaged.
             SQLAlchemyError: the database cannot be read.
         """
-        equal = {
-            TICKET.c.constituency_no: search.constituency,
-            TICKET.c.status: search.status,
-            TICKET.c.category: search.category,
-            TICKET.c.call_id: search.call_id,
-            TICKET.c.phone_hash: search.phone_hash,
-        }
-        query = select(*_TICKET_COLUMNS).order_by(TICKET.c.created_at, TICKET.c.id)
-        query = query.where(
-            *(column == value for column, value in equal.items() if value is not None)
-        )
-        if search.since is not None:
-            query = query.where(TICKET.c.created_at >= search.since)
-        if search.until is not None:
-            query = query.where(TICKET.c.created_at < search.until)
+        query = select(*_TICKET_COLUMNS).where(*conditions(search, self._cipher))
+        query = query.order_by(TICKET.c.created_at, TICKET.c.id)
         for row in self._rows(query):
             yield self._ticket(row, unmask)
 
@@ -236,7 +287,7 @@ class TicketRepository:
         if until is not None:
             query = query.where(CALL.c.started_at < until)
         if caller is not None:
-            query = query.where(CALL.c.caller_hash == self._cipher.phone_hash(caller))
+            query = query.where(CALL.c.caller_hash.in_(self._cipher.phone_hashes(caller)))
         for row in self._rows(query):
             yield self._call(row, unmask)
 
@@ -279,7 +330,7 @@ class TicketRepository:
     def _upsert(self, table: Table, row: Row, key: str) -> Any:
         statement = self._insert(table).values(row)
         new = statement.excluded
-        newer = table.c.revision < new.revision
+        newer = (table.c.revision < new.revision) & table.c.erased_at.is_(None)
         if table is TICKET:
             newer &= table.c.status == TicketStatus.NEW.value
         rewritten = {name: new[name] for name in row if name not in _NEVER_REWRITTEN}
@@ -306,7 +357,6 @@ def _mask(fields: Row) -> None:
     name = fields["name"]
     for text in ("place", "landmark", "description"):
         fields[text] = mask_text(fields[text], name)
-    if fields["confidential"]:
-        fields["name"], fields["phone"] = (value and HIDDEN for value in (name, fields["phone"]))
-    else:
-        fields["name"], fields["phone"] = mask_name(name), mask_phone(fields["phone"])
+    fields["name"], fields["phone"] = mask_person(
+        name, fields["phone"], confidential=fields["confidential"]
+    )

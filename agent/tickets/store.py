@@ -14,9 +14,12 @@ from sqlalchemy import Connection
 
 from agent.errors import ConfigurationError, NumbersExhausted
 from agent.settings import Settings
-from agent.tickets.cipher import Cipher, open_cipher
+from agent.tickets.cipher import Cipher
 from agent.tickets.database import Database, DatabaseAway, NumberTaken, is_shared, open_engine
 from agent.tickets.disk import make_folder
+from agent.tickets.durability import KEPT, Durability, durability_of
+from agent.tickets.key_check import cipher_for
+from agent.tickets.keyring import Keyring
 from agent.tickets.numbering import NumberBook, number_of
 from agent.tickets.records import Row
 from agent.tickets.repository import Added, TicketRepository
@@ -51,6 +54,10 @@ class TicketStore:
     machine: str
     block_size: int
     clock: Callable[[], datetime]
+    keyring: Keyring
+    """Where the keys of ``cipher`` lie."""
+    durability: Durability = KEPT
+    """What a promise needs before it may be spoken."""
 
     @classmethod
     def open(
@@ -59,10 +66,12 @@ class TicketStore:
         *,
         data_dir: Path,
         key: str = "",
+        next_key: str = "",
         machine: str = "",
         block_size: int = 100,
         reserve: bool = True,
         clock: Callable[[], datetime] = utc_now,
+        durability: Durability = KEPT,
     ) -> TicketStore:
         """Open everything; a database that is away is no reason to fail.
 
@@ -70,13 +79,16 @@ class TicketStore:
             database_url: SQLAlchemy URL.
             data_dir: folder for journals, numbers and key; made when missing.
             key: base64 of 32 bytes, or empty for the key file under ``data_dir``.
+            next_key: the same of a key that seals from now on, or empty.
             machine: name that leases ticket numbers, or empty for the host name.
             block_size: ticket numbers leased at once.
             reserve: lease ticket numbers ahead; False for who only reads.
             clock: gives the time, UTC.
+            durability: what counts as durable here.
 
         Raises:
-            ConfigurationError: the URL, the key or the folder cannot be used.
+            ConfigurationError: the URL, the key or the folder cannot be used, or what is stored was
+                sealed with another key.
         """
         if is_shared(database_url) and not key:
             raise ConfigurationError(
@@ -91,10 +103,16 @@ class TicketStore:
             raise ConfigurationError(
                 f"The folder {data_dir} cannot be made ({exc.strerror}): check DATA_DIR."
             ) from None
-        cipher = open_cipher(key, data_dir)
+        database = Database(engine)
+        keyring = Keyring(data_dir, key, next_key)
+        try:
+            cipher = cipher_for(keyring, data_dir, database)
+        except ConfigurationError:
+            database.close()
+            raise
         machine = machine or socket.gethostname()
         store = cls(
-            database=Database(engine),
+            database=database,
             repository=TicketRepository(engine, cipher),
             cipher=cipher,
             book=NumberBook(data_dir / "numbers.db", machine),
@@ -102,6 +120,8 @@ class TicketStore:
             machine=machine,
             block_size=block_size,
             clock=clock,
+            durability=durability,
+            keyring=keyring,
         )
         if reserve:
             store.top_up()
@@ -119,9 +139,11 @@ class TicketStore:
             settings.database_url,
             data_dir=settings.data_dir,
             key=group.encryption_key.get_secret_value(),
+            next_key=group.encryption_key_next.get_secret_value(),
             machine=group.machine,
             block_size=group.block_size,
             reserve=reserve,
+            durability=durability_of(settings),
         )
 
     def beside(self, database_url: str, data_dir: Path) -> TicketStore:
@@ -140,6 +162,11 @@ class TicketStore:
         )
 
     @property
+    def data_dir(self) -> Path:
+        """Folder of everything this machine writes."""
+        return self.journal_dir.parent
+
+    @property
     def done_dir(self) -> Path:
         """Journals whose rows are all in the database."""
         return self.journal_dir / "done"
@@ -150,7 +177,12 @@ class TicketStore:
         return self.journal_dir / "damaged"
 
     def save(
-        self, tickets: Sequence[Row] = (), call: Row | None = None, *, within_s: float = WITHIN_S
+        self,
+        tickets: Sequence[Row] = (),
+        call: Row | None = None,
+        callbacks: Sequence[Row] = (),
+        *,
+        within_s: float = WITHIN_S,
     ) -> Added:
         """Store rows in one transaction, each at most once.
 
@@ -162,6 +194,7 @@ class TicketStore:
         def work(connection: Connection) -> Added:
             if call is not None:
                 self.repository.add_call(connection, call)
+            self.repository.add_callbacks(connection, callbacks)
             return self.repository.add(connection, tickets)
 
         return self.database.visit(work, within_s=within_s)
@@ -172,6 +205,8 @@ class TicketStore:
         Raises:
             NumbersExhausted: this machine holds none, and the database is away or has none.
         """
+        if count == 0:  # nothing to ask anybody for, least of all a block of no numbers
+            return []
         try:
             return self.book.take(count)
         except NumbersExhausted:
@@ -196,6 +231,8 @@ class TicketStore:
         """Close files and pooled connections."""
         self.book.close()
         self.database.close()
+        if self.durability.receiver is not None:
+            self.durability.receiver.close()
 
     def _lease(self, size: int) -> range:
         held: list[tuple[int, int]] = []

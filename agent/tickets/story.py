@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent.complaint import Call, Complaint, Intent
 from agent.errors import TicketError
 from agent.tickets.cipher import Cipher
 from agent.tickets.journal import JournalLine, Kind
 from agent.tickets.records import (
+    CONSENTS,
+    RECORDING,
+    UNVERSIONED,
+    CallBack,
+    Consent,
     Ending,
     Filing,
+    Owed,
     Row,
     call_row,
+    callback_row,
+    consent_rows,
     is_enough,
     seal_json,
     ticket_row,
@@ -28,21 +36,38 @@ LOST = "lost"
 Complaints = tuple[Complaint, ...]
 
 
+class Rows(NamedTuple):
+    """What one transaction stores of a call; the arguments of :meth:`TicketStore.save`."""
+
+    tickets: list[Row]
+    call: Row | None
+    callbacks: list[Row]
+
+
 @dataclass(slots=True)
 class CallStory:
     """One call as far as it has been told; grows with every line."""
 
     call: Call
     turns: int = 0
-    consent: bool | None = None
+    consents: dict[str, Consent] = field(default_factory=dict)
+    """By kind; the last answer counts."""
     intent: Intent | None = None
     complaints: Complaints = ()
     """The latest snapshot: what was noted last, or what the call closed with."""
     filings: dict[int, Filing] = field(default_factory=dict)
     """By issue index; once an index is here it keeps its number."""
+    callbacks: dict[Owed, CallBack] = field(default_factory=dict)
+    """Calls we owe, by reason: once each."""
     ending: Ending | None = None
     seen_at: datetime | None = None
     """Time of the latest line."""
+
+    @property
+    def consent(self) -> bool | None:
+        """Whether what is said may be kept; None without an answer."""
+        given = self.consents.get(RECORDING)
+        return given.granted if given else None
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -56,12 +81,10 @@ class CallStory:
             return self.filings[min(self.filings)].complaint
         return self.complaints[0] if self.complaints else None
 
-    def rows(
-        self, filings: Mapping[int, Filing], cipher: Cipher, with_call: bool
-    ) -> tuple[list[Row], Row | None]:
+    def rows(self, filings: Mapping[int, Filing], cipher: Cipher, with_call: bool) -> Rows:
         """Rows of these tickets, linked to the first of the call, and of the call when it ended."""
         known = {**self.filings, **filings}
-        first = known[min(known)].number if known else ""
+        first = known[min(known)].number if known else None
         tickets = [
             ticket_row(
                 self.call,
@@ -72,9 +95,36 @@ class CallStory:
             )
             for filing in filings.values()
         ]
-        if not with_call or self.ending is None:
-            return tickets, None
-        return tickets, call_row(self.call, self.first_complaint, self.ending, self.consent, cipher)
+        told = self.first_complaint
+        owed = [
+            callback_row(self.call, each, first, told, cipher) for each in self.callbacks.values()
+        ]
+        call = None
+        if with_call and self.ending is not None:
+            call = call_row(self.call, told, self.ending, self.consent, cipher)
+            call[CONSENTS] = consent_rows(self.call.id, list(self.consents.values()))
+        return Rows(tickets, call, owed)
+
+    def filings_of(
+        self,
+        complaints: Sequence[tuple[int, Complaint]],
+        numbers: Mapping[int, str],
+        at: datetime,
+        *,
+        partial: bool,
+    ) -> dict[int, Filing]:
+        """Filings of complaints that are new, or differ from what was filed, by index.
+
+        ``numbers`` are for the new ones; ``at`` is when those are filed, UTC.
+        """
+        filings: dict[int, Filing] = {}
+        for index, complaint in complaints:
+            old = self.filings.get(index)
+            if old is None:
+                filings[index] = Filing(index, numbers[index], complaint, at, 0, partial)
+            elif old.complaint != complaint:
+                filings[index] = replace(old, complaint=complaint)
+        return filings
 
     def unfiled(self) -> list[tuple[int, Complaint]]:
         """Complaints that were noted, never filed, and are enough to act on."""
@@ -126,6 +176,10 @@ class StoryLines:
             ]
         }
 
+    def callback(self, owed: CallBack) -> dict[str, Any]:
+        """Data of the line that says we owe a call."""
+        return {"reason": owed.reason.value, "sealed": self._seal(owed.phone, str | None)}
+
     def closed(
         self, outcome: str, intent: Intent | None, turns: int, complaints: Complaints
     ) -> dict[str, Any]:
@@ -164,7 +218,8 @@ class StoryLines:
             case Kind.OPENED:
                 story.call = self._unseal(data["sealed"], Call)
             case Kind.CONSENT:
-                story.consent = data["granted"]
+                kind, version = data.get("kind", RECORDING), data.get("version", UNVERSIONED)
+                story.consents[kind] = Consent(kind, version, data["granted"], line.at)
             case Kind.HEARD:
                 story.turns += 1
                 story.intent = Intent(data["intent"])
@@ -172,6 +227,10 @@ class StoryLines:
             case Kind.FILED:
                 for ticket in data["tickets"]:
                     self._tell_filing(story, ticket, line)
+            case Kind.CALLBACK:
+                reason = Owed(data["reason"])
+                phone = self._unseal(data["sealed"], str | None)
+                story.callbacks.setdefault(reason, CallBack(reason, phone, line.at))
             case Kind.CLOSED:
                 intent = data["intent"]
                 story.intent = Intent(intent) if intent else None

@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import io
 import logging
-import os
-import tempfile
 import wave
 from pathlib import Path
 
 from agent.errors import TicketError
 from agent.tickets.cipher import Cipher
-from agent.tickets.disk import make_folder, sync_folder
-from agent.tickets.journal import SUFFIX as _JOURNAL_SUFFIX
-from agent.tickets.journal import journal_name
+from agent.tickets.disk import make_folder
+from agent.tickets.sealed_files import call_stem, file_context, stem_of, write_whole
 
 _log = logging.getLogger(__name__)
 
 SAMPLE_RATE = 16_000
-FOLDER = "voice_notes"
+FOLDER = "voice_notes"  # one of sealed_files.FOLDERS
 SUFFIX = ".wav.sealed"
 _DIGITS = 4
 
@@ -54,11 +51,11 @@ class VoiceNotes:
             The file; None when it could not be written (a full disk). That is logged once: the
             call and its other records go on.
         """
-        path = self._folder / f"{_stem(call_id)}-{number:0{_DIGITS}}{SUFFIX}"
-        sealed = self._cipher.seal_bytes(_wav(pcm), _context(path))
+        path = self._folder / f"{call_stem(call_id)}-{number:0{_DIGITS}}{SUFFIX}"
+        sealed = self._cipher.seal_bytes(_wav(pcm), file_context(path))
         try:
             make_folder(self._folder)
-            _write_whole(path, sealed)
+            write_whole(path, sealed)
         except OSError:
             if not self._warned:
                 _log.warning("voice note could not be kept: check the disk under DATA_DIR")
@@ -76,33 +73,19 @@ class VoiceNotes:
             sealed = path.read_bytes()
         except OSError as exc:
             raise TicketError(f"A voice note cannot be read ({exc.strerror}).") from None
-        plain = self._cipher.unseal_bytes(sealed, _context(path))
+        plain = self._cipher.unseal_bytes(sealed, file_context(path))
         with wave.open(io.BytesIO(plain)) as file:
             pcm: bytes = file.readframes(file.getnframes())
         return pcm
 
     def of_call(self, call_id: str) -> tuple[Path, ...]:
         """The notes of one call, in the order they were spoken."""
-        stem = _stem(call_id)
-        return tuple(path for path in self.all() if _call_part(path) == stem)
+        stem = call_stem(call_id)
+        return tuple(path for path in self.all() if stem_of(path) == stem)
 
     def all(self) -> tuple[Path, ...]:
         """All notes, by call."""
         return tuple(sorted(self._folder.glob(f"*{SUFFIX}")))
-
-
-def _stem(call_id: str) -> str:
-    """The same letters as the journal of that call."""
-    return journal_name(call_id).removesuffix(_JOURNAL_SUFFIX)
-
-
-def _call_part(path: Path) -> str:
-    return path.name.removesuffix(SUFFIX).rpartition("-")[0]
-
-
-def _context(path: Path) -> str:
-    """Bound to its name: a note that is renamed to another call does not open."""
-    return f"voice_note/{path.name}"
 
 
 def _wav(pcm: bytes) -> bytes:
@@ -113,18 +96,3 @@ def _wav(pcm: bytes) -> bytes:
         file.setframerate(SAMPLE_RATE)
         file.writeframes(pcm)
     return out.getvalue()
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears under its name only when it is complete and synced, mode 0600."""
-    handle, name = tempfile.mkstemp(prefix=".note-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -15,6 +20,7 @@ from agent.tickets.postgres_server import PostgresMissing, PrivatePostgres, priv
 from agent.tickets.store import TicketStore
 
 StoreMaker = Callable[..., TicketStore]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -82,6 +88,51 @@ def make_store(tmp_path: Path) -> Iterator[StoreMaker]:
 @pytest.fixture
 def store(make_store: StoreMaker) -> TicketStore:
     return make_store()
+
+
+class ReceivingMachine:
+    """A second machine: ``kural tickets receive`` in a process of its own, started and killed."""
+
+    def __init__(self, folder: Path, token: str = "") -> None:
+        self.folder, self.token = folder, token
+        self.port = 0
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """The second time at the same port."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "agent", "tickets", "receive", "--bind",
+             f"127.0.0.1:{self.port}", "--dir", str(self.folder)],
+            stdout=subprocess.PIPE, text=True, cwd=self.folder.parent,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "TICKETS__RECEIVER_TOKEN": self.token,
+                 "PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+        assert self._process.stdout is not None
+        said = self._process.stdout.readline()
+        found = re.search(r"127\.0\.0\.1:(\d+)", said)
+        assert found, said
+        self.port = int(found[1])
+
+    def stop(self, number: int = signal.SIGKILL) -> int:
+        """End it; returns its exit code."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.send_signal(number)
+        process.communicate(timeout=30)
+        return process.returncode
+
+
+@pytest.fixture
+def second_machine(tmp_path: Path) -> Iterator[ReceivingMachine]:
+    machine = ReceivingMachine(tmp_path / "received", "word-1")
+    machine.start()
+    yield machine
+    machine.stop()
 
 
 @pytest.fixture(scope="session")

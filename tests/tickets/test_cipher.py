@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import ConfigurationError, TicketError
-from agent.tickets.cipher import KEY_FILE, Cipher, national_digits, open_cipher
+from agent.tickets.cipher import Cipher, national_digits
+from agent.tickets.keyring import KEY_FILE, open_cipher
 
 CIPHER = Cipher(bytes(range(32)))
 OTHER = Cipher(bytes(range(1, 33)))

@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -114,28 +113,3 @@ def test_killed_after_the_number_was_heard_it_is_there_once(
     assert [ticket.number for ticket in _tickets(store)] == heard
     assert not any(ticket.partial for ticket in _tickets(store))
     assert len(list(store.repository.calls())) == 1
-
-
-def test_killed_at_random_moments_nothing_is_lost_and_nothing_doubled(
-    tmp_path: Path, make_store: StoreMaker
-) -> None:
-    kills = int(os.environ.get("KURAL_TEST_KILLS", "12"))
-    script = [sys.executable, str(HERE / "storm_of_kills.py"), str(tmp_path), str(kills), "7"]
-    subprocess.run(script, env=ENVIRONMENT, check=True)
-    spoken = [line.split() for line in (tmp_path / "spoken").read_text().splitlines()]
-    heard = {call: numbers for what, call, *numbers in spoken if what == "filed"}
-    noted = {call: int(count[0]) for what, call, *count in spoken if what == "noted"}
-    store = make_store(machine="")
-    report = replay(store)
-    assert report.is_clean
-    assert check(store).is_clean
-    tickets = _tickets(store)
-    by_call: dict[str, list[str]] = {}
-    for ticket in sorted(tickets, key=lambda each: each.issue_index):
-        by_call.setdefault(ticket.call_id, []).append(ticket.number)
-    assert heard
-    assert max(Counter(ticket.number for ticket in tickets).values()) == 1
-    assert {call: by_call[call] for call in heard} == heard
-    assert {call: len(by_call[call]) for call in noted} == noted
-    assert not list(store.journal_dir.glob("*.jsonl"))
-    print(f"{kills} kills, {len(noted)} calls, {len(tickets)} tickets, {len(heard)} heard")

@@ -74,6 +74,58 @@ def test_a_database_that_hangs_many_visits_is_refused_at_once(tmp_path: Path) ->
     database.close()
 
 
+def test_more_visits_than_fit_wait_their_turn_in_a_database_that_answers(tmp_path: Path) -> None:
+    """Twenty calls of one process at the same moment; none may be told that it is away."""
+    database = _database(tmp_path)
+    gate = threading.Barrier(20)
+
+    def visit(index: int) -> int:
+        gate.wait()
+        return database.visit(lambda _: index, within_s=10)
+
+    with ThreadPoolExecutor(20) as pool:
+        assert sorted(pool.map(visit, range(20))) == list(range(20))
+    database.close()
+
+
+def test_who_waits_for_his_turn_waits_no_longer_than_he_said(tmp_path: Path) -> None:
+    database, release = _database(tmp_path), threading.Event()
+    with ThreadPoolExecutor(9) as pool:
+        hanging = [
+            pool.submit(lambda: database.visit(lambda _: release.wait(30), within_s=20))
+            for _ in range(8)
+        ]
+        time.sleep(0.2)
+        began = time.monotonic()
+        with pytest.raises(DatabaseAway):
+            database.visit(lambda _: None, within_s=0.3)
+        assert 0.2 < time.monotonic() - began < 1.5
+        release.set()
+        for future in hanging:
+            future.result()
+    database.close()
+
+
+def test_a_database_says_whether_it_answers(tmp_path: Path) -> None:
+    database = _database(tmp_path)
+    assert database.answers(5.0)
+    other = sqlite3.connect(tmp_path / "kural.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    assert not database.answers(0.2)
+    other.close()
+    assert database.answers(5.0)
+    database.close()
+
+
+def test_a_server_that_is_gone_without_a_word_is_given_up_in_seconds(postgres_url: str) -> None:
+    database = Database(open_engine(postgres_url))
+    with database.engine.connect() as connection:
+        raw = connection.connection.dbapi_connection
+        assert raw is not None
+        assert raw.info.get_parameters()["tcp_user_timeout"] == "5000"
+    database.close()
+
+
 def test_a_refusal_says_its_kind_and_no_value(tmp_path: Path) -> None:
     database = _database(tmp_path)
     with pytest.raises(DatabaseAway) as caught:

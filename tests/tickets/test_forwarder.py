@@ -49,6 +49,39 @@ def test_a_live_call_is_left_alone(store: TicketStore, call: Call, water: Compla
     assert len(_tickets(store)) == 1
 
 
+def test_what_a_live_call_was_promised_is_stored_and_its_journal_not_touched(
+    store: TicketStore, call: Call, water: Complaint, sewage: Complaint, tmp_path: Path
+) -> None:
+    other = sqlite3.connect(tmp_path / "kural.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    ledger = CallLedger.open(store, call)
+    (number,) = ledger.file([water]).numbers
+    ledger.note([water, sewage], Intent.COMPLAINT)
+    assert replay(store).away
+    other.close()
+    path = store.journal_dir / "job-1.jsonl"
+    before = path.read_bytes()
+    report = replay(store)
+    assert (report.live, report.tickets, report.partial, report.lost) == (1, 1, 0, 0)
+    assert path.read_bytes() == before
+    assert [ticket.number for ticket in _tickets(store)] == [number]
+    assert replay(store).tickets == 0
+    assert ledger.file([water, sewage]).numbers[0] == number
+    ledger.close("filed", Intent.COMPLAINT)
+    assert len(_tickets(store)) == 2
+
+
+def test_a_live_call_whose_rows_are_stored_is_not_stored_again(
+    store: TicketStore, call: Call, water: Complaint
+) -> None:
+    ledger = CallLedger.open(store, call)
+    ledger.file([water])
+    with store.database.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM ticket")
+    assert replay(store).tickets == 0  # a STORED line stands behind the number
+    ledger.close("filed", Intent.COMPLAINT)
+
+
 def test_what_a_dead_call_noted_becomes_a_partial_ticket_once(
     store: TicketStore, call: Call, water: Complaint
 ) -> None:
@@ -136,9 +169,9 @@ def test_a_file_of_nonsense_is_put_aside(store: TicketStore) -> None:
 def test_with_another_key_a_journal_waits_and_nothing_is_thrown_away(
     make_store: StoreMaker, call: Call, water: Complaint
 ) -> None:
+    stranger = make_store(key=base64.b64encode(bytes(32)).decode())  # nothing is stored yet
     first = make_store()
     path = _noted_and_dead(first, call, water)
-    stranger = make_store(key=base64.b64encode(bytes(32)).decode())
     report = replay(stranger)
     assert "another key" in report.waiting["job-1.jsonl"]
     assert path.exists()

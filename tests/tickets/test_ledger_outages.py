@@ -126,6 +126,24 @@ def test_a_machine_holds_numbers_ahead_but_not_too_many(
     assert held <= store.book.remaining() <= held + block_size // 2
 
 
+def test_filing_again_while_the_number_file_fails_leases_no_empty_block(
+    make_store: StoreMaker, call: Call, water: Complaint, tmp_path: Path
+) -> None:
+    """An empty block would sit where every next one must begin: no machine could lease again."""
+    store = make_store()
+    ledger = CallLedger.open(store, call)
+    filed = ledger.file([water])
+    store.book.close()
+    for file in tmp_path.glob("numbers.db*"):
+        file.unlink()
+    (tmp_path / "numbers.db").mkdir()
+    assert ledger.file([replace(water, days=9)]) == filed
+    assert store.take_numbers(0) == []
+    assert len(store.take_numbers(1)) == 1
+    other = make_store(data_dir=tmp_path / "other", machine="m2", key=_KEY)
+    assert other.book.remaining() > 0
+
+
 def test_two_machines_with_one_database_never_share_a_number(
     make_store: StoreMaker, call: Call, water: Complaint, tmp_path: Path
 ) -> None:
@@ -151,6 +169,22 @@ def test_a_database_restored_from_a_backup_leads_to_no_number_twice(
     store = make_store(block_size=1)
     fresh = [store.take_numbers(1)[0] for _ in range(30)]
     assert not set(used) & set(fresh)
+
+
+def test_a_new_database_that_was_filled_from_journals_leases_behind_their_numbers(
+    make_store: StoreMaker, call: Call, water: Complaint, tmp_path: Path
+) -> None:
+    """Another machine has leased those, and this database never knew of it."""
+    lost = make_store(f"sqlite:///{tmp_path / 'lost.db'}", machine="m1", key=_KEY)
+    ledger = CallLedger.open(lost, call)
+    number = ledger.file([water] * 3).numbers[-1]
+    ledger._recorder.close()
+    new = make_store(f"sqlite:///{tmp_path / 'new.db'}", machine="m1", key=_KEY, reserve=False)
+    replay(new)
+    stranger = make_store(
+        f"sqlite:///{tmp_path / 'new.db'}", data_dir=tmp_path / "m2", machine="m2", key=_KEY
+    )
+    assert int(stranger.take_numbers(1)[0]) > int(number)
 
 
 def test_a_number_another_machine_used_is_replaced_before_it_is_spoken(

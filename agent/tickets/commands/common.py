@@ -14,8 +14,8 @@ from agent import settings as settings_module
 from agent.check_digit import NUMBER_DIGITS, is_valid
 from agent.errors import UsageError
 from agent.settings import Settings
-from agent.tickets.audit import record_access
-from agent.tickets.database import DatabaseAway, sqlite_file
+from agent.tickets.audit import Person, record_access, take_over
+from agent.tickets.database import Database, DatabaseAway, open_engine, sqlite_file
 from agent.tickets.store import WITHIN_S, TicketStore
 
 DATABASE_UNREADABLE = "The ticket database cannot be read: check TICKETS__DATABASE_URL."
@@ -24,6 +24,16 @@ DATABASE_UNREADABLE = "The ticket database cannot be read: check TICKETS__DATABA
 def load_settings() -> Settings:
     """The settings of this process."""
     return settings_module.load()
+
+
+def person_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add --as and --reason, both required, to a command that changes personal data."""
+    for option in (
+        click.option("--reason", required=True, help="Why; written down."),
+        click.option("--as", "who", required=True, help="Who does it; written down."),
+    ):
+        function = option(function)
+    return function
 
 
 def unmask_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -66,12 +76,25 @@ def opened_for_upkeep(*, reserve: bool) -> TicketStore:
 def audit(settings: Settings, who: str, reason: str, facts: dict[str, Any]) -> None:
     """Write down who is about to see personal data, before anything is shown.
 
+    Args:
+        settings: name the database.
+        who: as the person gave it.
+        reason: the same.
+        facts: ``action``, and which rows.
+
     Raises:
         UsageError: nobody or no reason is named, or it cannot be written down.
     """
     if not who.strip() or not reason.strip():
         raise UsageError("--unmask needs --as WHO and --reason WHY: both are written down.")
-    record_access(settings.data_dir, {"who": who.strip(), "reason": reason.strip(), **facts})
+    action = facts.get("action", "")
+    about = {name: value for name, value in facts.items() if name != "action"}
+    database = Database(open_engine(settings.database_url))
+    try:
+        take_over(database, settings.data_dir)
+        record_access(database, Person(who, reason), action, about)
+    finally:
+        database.close()
 
 
 def ticket_number(number: str) -> str:

@@ -30,10 +30,11 @@ def show_command(number: str, unmask: bool, who: str, reason: str) -> None:
         if unmask:
             audit(settings, who, reason, {"action": "show", "ticket": digits})
             ticket = store.repository.get(digits, unmask=True) or ticket
-        click.echo(json.dumps(_shown(ticket, load_names()), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(shown(ticket, load_names()), ensure_ascii=False, indent=2))
 
 
-def _shown(ticket: Ticket, names: Names) -> dict[str, Any]:
+def shown(ticket: Ticket, names: Names) -> dict[str, Any]:
+    """A ticket as JSON, with the names of its codes."""
     seat_en, seat_ta = names.seat(ticket.constituency_no)
     category_en, category_ta = names.category(ticket.category)
     return {

@@ -1,4 +1,4 @@
-"""``kural tickets status``, ``note``, ``correct``, ``escalate``, ``clusters``: work on tickets."""
+"""``kural tickets status``, ``note``, ``reclassify``, ``escalate``, ``clusters``: casework."""
 
 from __future__ import annotations
 
@@ -103,12 +103,12 @@ def note_command(number: str, text: str, who: str) -> None:
     click.echo(f"{digits}: noted")
 
 
-@click.command("correct")
+@click.command("reclassify")
 @click.argument("number")
 @click.option("--category", required=True, metavar="CODE", help="What it is about in truth.")
 @click.option("--as", "who", default="", help="Who corrects.")
 @click.option("--note", default="", help="Words for the history; kept encrypted.")
-def correct_command(number: str, category: str, who: str, note: str) -> None:
+def reclassify_command(number: str, category: str, who: str, note: str) -> None:
     """Put right what the line understood wrongly; the due date follows."""
     digits = ticket_number(number)
     with _office(load_settings()) as office:
