@@ -7,10 +7,12 @@ import gc
 import json
 import os
 import pty
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -137,9 +139,10 @@ def test_unmasked_the_notes_are_read_and_the_workbook_says_for_whom(
     assert read_csv(tmp_path / "t.csv")[0]["phone"] == "9500123456"
     opened = load_workbook(tmp_path / "t.xlsx")
     assert "R. Officer" in (opened.properties.description or "")
-    (line,) = (data_dir / "audit.jsonl").read_text(encoding="utf-8").splitlines()
-    entry = json.loads(line)
-    assert (entry["format"], entry["category"]) == ("csv,xlsx", "WATER")
+    result = CliRunner().invoke(command, ["audit", "--json"])
+    (entry,) = (json.loads(line) for line in result.stdout.splitlines())
+    assert (entry["who"], entry["action"]) == ("R. Officer", "export")
+    assert (entry["facts"]["format"], entry["facts"]["category"]) == ("csv,xlsx", "WATER")
 
 
 def test_only_the_category_asked_for_comes(file_ticket: FileTicket, tmp_path: Path) -> None:
@@ -203,12 +206,13 @@ def test_an_export_that_fails_leaves_all_old_files_and_nothing_else(
     file_ticket: FileTicket, tmp_path: Path, data_dir: Path
 ) -> None:
     file_ticket()
+    with closing(sqlite3.connect(data_dir / "kural.db")) as db, db:
+        db.execute("UPDATE ticket SET description = place")  # opens only where it was sealed
     (tmp_path / "t.csv").write_text("the old one")
     (tmp_path / "t.xlsx").write_text("the old one too")
-    (data_dir / "secret.key").unlink()  # the next start makes another key
     result = export("--format", "csv,xlsx,jsonl", "--events", "--out", "t")
     assert isinstance(result.exception, TicketError)
-    assert "another key" in str(result.exception)
+    assert "damaged" in str(result.exception)
     del result
     gc.collect()
     assert files(tmp_path) == ["t.csv", "t.xlsx"]
