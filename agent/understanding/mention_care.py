@@ -36,6 +36,7 @@ class Care:
         self._latin_words = frozenset(data["latin_words"])
         self._town_things = tuple(data["town_things"])
         self._calls_from = tuple(data["calls_from"])
+        self._introduced_by = frozenset(data["introduced_by"])
         self._where_words = frozenset(data["where_words"])
 
     def in_story(self, words: Sequence[Word], found: list[Mention]) -> tuple[Mention, ...]:
@@ -53,8 +54,23 @@ class Care:
             )
         ]
         return tuple(
-            m for m in found if m in safe or any(same_district(self._gazetteer, m, s) for s in safe)
+            m
+            for m in found
+            if m in safe
+            or (
+                any(same_district(self._gazetteer, m, s) for s in safe)
+                and not self._is_part_of_another(words, m, found)
+            )
         )
+
+    def _is_part_of_another(
+        self, words: Sequence[Word], mention: Mention, found: list[Mention]
+    ) -> bool:
+        """Tell the tollgate of "கப்பலூர் டோல்கேட்" from the one that the table knows elsewhere."""
+        owners = [m for m in found if m.end == mention.start and not words[m.end].gap]
+        depends = self.named(words, mention) & self._gazetteer.lists.dependent
+        near = any(same_district(self._gazetteer, mention, m) for m in owners)
+        return bool(owners and depends and not near)
 
     def _is_latin_word(self, words: Sequence[Word], mention: Mention) -> bool:
         """Tell "bank la eral" (ஏறல, was not paid in) from the town of Eral."""
@@ -70,10 +86,16 @@ class Care:
     def _says_where(self, words: Sequence[Word], mention: Mention) -> bool:
         if words[mention.end - 1].text.endswith(self._where_endings):
             return True
-        if mention.role is not Role.PLACE:
+        if mention.role is not Role.PLACE or self._is_introduced(words, mention):
             return True
         after = words[mention.end].text if mention.end < len(words) else ""
         return after in self._where_words or after in LOCATIVE
+
+    def _is_introduced(self, words: Sequence[Word], mention: Mention) -> bool:
+        """Tell "ஊரு மணல்மேடு" and "நாங்க பவானிங்க": the whole predicate, said of a place or of many."""
+        before = words[mention.start - 1].text if mention.start else ""
+        ends = mention.end == len(words) or bool(words[mention.end].gap)
+        return ends and before in self._introduced_by
 
     def asked(self, words: Sequence[Word], found: list[Mention]) -> tuple[Mention, ...]:
         """Return the mentions of an answer without the ends of longer names."""

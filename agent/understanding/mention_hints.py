@@ -15,7 +15,6 @@ from agent.tamil.sound import PULLI
 from agent.tamil.words import Word
 from agent.understanding.mention_roles import Mention, Role
 from agent.understanding.mention_standing import Standing
-from agent.understanding.mention_unmeant import Unmeant
 from agent.understanding.mention_words import LOCATIVE, LOOK_AHEAD, LOOK_FAR, STUDY, clause, says
 from agent.understanding.place_entries import Size
 
@@ -36,8 +35,9 @@ class Hints:
             data: ``places.toml``.
         """
         self._standing = Standing(data)
-        self._unmeant = Unmeant(data)
         self._going = tuple(data["going"])
+        self._going_to_work = tuple(data["going_to_work"])
+        self._travellers = tuple(data["travellers"])
         self._sending = tuple(data["sending"])
         self._seek_there = tuple(data["seek_there"])
         self._hospital = tuple(data["hospital"])
@@ -78,8 +78,7 @@ class Hints:
         return word.text.endswith(self._fused_denial)
 
     def apply(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
-        """Return the mentions with BESIDE, OWN, ROAD and DENIED said where the words say so."""
-        found = self._unmeant.apply(words, found)
+        """Return the mentions with BESIDE, OWN and ROAD said where the words say so."""
         if len(found) < 2:
             return [_beside(m) if self._is_sent(words, m) else m for m in found]
         found = [self._by_neighbours(words, m) for m in found]
@@ -126,9 +125,10 @@ class Hints:
         """Tell whether somebody goes or is sent there."""
         texts = [word.text for word in clause(words, mention.end)]
         if words[mention.end - 1].text.endswith(_DATIVE) or texts[:1] in (["ku"], ["kku"]):
-            return any(text.startswith(self._going) for text in texts[:LOOK_AHEAD]) or (
-                says(texts, self._sending)
-            )
+            goes = any(text.startswith(self._going) for text in texts[:LOOK_AHEAD])
+            return goes or says(texts, self._sending) or says(texts, self._going_to_work)
+        if texts and texts[0].startswith(self._travellers):
+            return True
         if says(texts[:2], self._sending) and texts[0].startswith(self._sending):
             return True
         hospital = any(text.startswith(self._hospital) for text in texts[:2])

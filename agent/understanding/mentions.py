@@ -17,6 +17,7 @@ from agent.understanding.gazetteer import Gazetteer, Hit
 from agent.understanding.mention_care import Care, same_district, stem_keys
 from agent.understanding.mention_hints import Hints
 from agent.understanding.mention_roles import Mention, Role
+from agent.understanding.mention_unmeant import Unmeant
 from agent.understanding.outside import Outside
 from agent.understanding.place_entries import Size
 from agent.understanding.tables import read_toml
@@ -41,6 +42,7 @@ _SOUND_STEMS = 4
 _SOUND_WORDS = 12
 """How far into an answer slips are looked for: each word costs a search of the whole table."""
 _LOCATIVE = ("ுல", "ில", "ைல", "யில்", "ூரில்", "த்தில்", "ட்டில்", "ற்றில்", "ூர்ல", "ம்ல", "டில", "ிலே")
+_TELLING = (Role.PLACE, Role.DISTRICT, Role.POINTER)
 _DENIED_OVER = 4
 """Words that may stand between a name and its "இல்ல"."""
 
@@ -63,9 +65,11 @@ class MentionFinder:
             for word in data[name]
         }
         self._hints = Hints(data)
+        self._unmeant = Unmeant(data)
         self.outside = Outside(data)
         """Tells whether a place outside Tamil Nadu is the one of the trouble."""
         self._filler = frozenset(data["filler"]) | frozenset(self._roles)
+        self._fused_pointer = tuple(data["fused_pointer"])
         self._everyday = frozenset(data["everyday"])
         self.care = Care(gazetteer, data, self.is_filler)
         """Sorts out names that are words too."""
@@ -118,7 +122,8 @@ class MentionFinder:
             if mention is not None:
                 found.append(mention)
             at = mention.end if mention is not None else at + 1
-        return self._hints.apply(words, self._denied_together(words, found))
+        found = self._denied_together(words, self._unmeant.apply(words, found))
+        return self._hints.apply(words, found)
 
     def _denied_together(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
         """Deny both of "தேனி கூடலூர் இல்ல" and "சென்னையில இருக்குற ராயபுரம் இல்ல".
@@ -131,7 +136,7 @@ class MentionFinder:
             between = words[before.end : after.start]
             together = not any(word.gap for word in words[before.end : after.start + 1])
             together = together and all(self._hints.over(word) for word in between)
-            larger = before.size > Size.TOWN and before.role is Role.PLACE
+            larger = before.size > Size.TOWN and before.role in _TELLING
             if after.role is Role.DENIED and together and larger:
                 result[at - 1] = replace(before, role=Role.DENIED)
         return result
@@ -190,8 +195,12 @@ class MentionFinder:
         if gaps:
             # Across a comma only a name known as a whole ("சேலம், ஆத்தூர்") is one name.
             least = 1.0
-            if self._role(words, last + 1) is Role.DENIED:
-                return  # in "ஆத்தூர், சேலத்துல இருக்கறது இல்ல" only the second is denied
+            role = self._role(words, last + 1)
+            again = any(word.text.startswith(words[at].text) for word in words[last + 1 :])
+            if role is Role.DENIED or (role is Role.POINTER and again):
+                # In "ஆத்தூர், சேலத்துல இருக்கறது இல்ல" only the second is denied, and in
+                # "ஆத்தூர், சேலம் பக்கத்து ஆத்தூர் இல்ல" it points to the next.
+                return
         before = [word.key for word in words[at:last]]
         text = "".join(word.text for word in words[at:last])
         for key, stem in keys[last]:
@@ -208,6 +217,8 @@ class MentionFinder:
         role = self._role(words, end)
         if role is Role.ROAD and _in_the_place(words[end - 1].text, hits):
             role = Role.PLACE  # "பீளமேட்டுல ரோடு மோசம்": the road in it, not one called after it
+        if role is Role.PLACE and self._points(words[end - 1], hits):
+            role = Role.POINTER
         if role is Role.DISTRICT:
             hits = [hit for hit in hits if hit.entry.size is Size.DISTRICT] or hits
         elif role is Role.SEAT:
@@ -216,10 +227,16 @@ class MentionFinder:
             hits = [hit for hit in hits if hit.entry.size is not Size.DISTRICT]
         return Mention(start, end, tuple(hits), role)
 
+    def _points(self, word: Word, hits: Sequence[Hit]) -> bool:
+        """Tell "செஞ்சிகிட்ட" from a name that ends like a pointer (கீழக்கரை பக்கம் is two words)."""
+        if not word.text.endswith(self._fused_pointer):
+            return False
+        return not any(hit.entry.name_ta.endswith(word.text) for hit in hits)
+
     def _role(self, words: Sequence[Word], end: int) -> Role:
         """Tell from the word that follows; in "X-ல இருக்கறது இல்ல" from the one after."""
         after = end
-        while after < min(end + _DENIED_OVER, len(words)) and self._hints.over(words[after]):
+        while after < min(end + _DENIED_OVER, len(words)) and self._is_over(words[after]):
             if words[after].gap == "." or (after == end and words[after].gap):
                 break
             if self._hints.fused_denial(words[after]):
@@ -228,6 +245,9 @@ class MentionFinder:
         if after > end and self._role_of(words, after) is Role.DENIED:
             return Role.DENIED
         return self._role_of(words, end) or Role.PLACE
+
+    def _is_over(self, word: Word) -> bool:
+        return self._hints.over(word) or self._roles.get(word.text) is Role.POINTER
 
     def _role_of(self, words: Sequence[Word], at: int) -> Role | None:
         if at >= len(words) or words[at].gap == ".":

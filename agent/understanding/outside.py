@@ -14,6 +14,9 @@ from agent.understanding.mention_roles import Mention, Role
 from agent.understanding.mention_words import LOCATIVE, LOOK_AHEAD, STUDY, clause, says
 from agent.understanding.place_entries import Beyond
 
+_PARTS = ("சைடு", "சைட்", "side")
+_ACROSS = ("தாண்டி", "தாண்டுன", "தாண்டின", "கடந்", "அந்தாண்ட", "அப்பால", "thaandi", "thandi", "kadan")
+_FROM = "from"
 _WORK = ("வேல", "velai", "vela")
 
 
@@ -39,6 +42,7 @@ class Outside:
         self._home = frozenset(data["home"])
         self._speaking = tuple(data["speaking"])
         self._living = tuple(data["living"])
+        self._residing = tuple(data["residing"])
         self._others_living = tuple(data["others_living"])
         self._been = tuple(data["been"])
         self._wages = tuple(data["wages"])
@@ -61,8 +65,14 @@ class Outside:
             return False
         return not (self._comes_from(words, mention) or self._lives(words, mention))
 
+    def crosses(self, words: Sequence[Word], mention: Mention) -> bool:
+        """Tell "களியக்காவிளை தாண்டி": what is named next lies on the other side."""
+        return mention.end < len(words) and words[mention.end].text.startswith(_ACROSS)
+
     def troubled(self, words: Sequence[Word], mention: Mention) -> bool:
         """Tell whether a story that names no place of Tamil Nadu has its trouble there."""
+        if mention.role is Role.POINTER and self._lives_about(words, mention):
+            return True
         if mention.role not in (Role.PLACE, Role.DISTRICT, Role.OWN, Role.BESIDE):
             return False
         texts = [word.text for word in words]
@@ -77,6 +87,11 @@ class Outside:
         if self._comes_from(words, mention):
             return False
         return self._visited(words, mention) or self._happens(words, mention)
+
+    def _lives_about(self, words: Sequence[Word], mention: Mention) -> bool:
+        """Tell "pondicherry muthialpet side la irukom": in those parts, not near their border."""
+        about = words[mention.end].text.startswith(_PARTS)
+        return about and self._kind(mention) == Beyond.NEIGHBOUR and self._lives(words, mention)
 
     def _speaks_of_home(self, words: Sequence[Word], mention: Mention) -> bool:
         """Tell "ஊர்ல தண்ணி வரல" of somebody abroad from "எங்க ஊர்ல" of who calls from there."""
@@ -103,11 +118,14 @@ class Outside:
     def _speaks_there(self, words: Sequence[Word], mention: Mention) -> bool:
         """Tell "காரைக்கால்லேர்ந்து பேசறேன்", and "பேசறேன், பாண்டிச்சேரி."."""
         texts = [word.text for word in clause(words, mention.end)]
+        if mention.start and words[mention.start - 1].text == _FROM:
+            return says([word.text for word in words[: mention.start]], self._speaking)
         if self._comes_from(words, mention):
             return says(texts, self._speaking)
-        if texts:
-            return False
         before = words[mention.start - 1].text if mention.start else ""
+        if texts:
+            # "எங்க வீடு பெங்களூர் மாரத்தஹள்ளில": the second word is a part of the first.
+            return len(texts) == 1 and before in self._place_words
         if before in self._first_person or before in self._place_words:
             return True
         return bool(words[mention.start].gap) and any(
@@ -117,7 +135,12 @@ class Outside:
     def _lives(self, words: Sequence[Word], mention: Mention) -> bool:
         """Tell "பெங்களூர்ல இருக்கேன்": the caller, not somebody else."""
         texts = [word.text for word in clause(words, mention.end)]
-        return says(texts[:4], self._living)
+        if says(texts[:4], self._living):
+            return True
+        if any(a in self._our and b in self._place_words for a, b in pairwise(texts[:4])):
+            return True
+        ours = any(word.text in self._first_person for word in words[: mention.start])
+        return ours and says(texts[:4], self._residing)
 
     def _comes_from(self, words: Sequence[Word], mention: Mention) -> bool:
         if words[mention.end - 1].text.endswith(self._from):

@@ -146,6 +146,11 @@ class PlaceResolver:
         reader = self._finder.outside
         if asked and not owned:
             return next((m for m in outside if reader.named(words, m)), None)
+        if named and all(m.role is Role.POINTER for m in named):
+            across = [m for m in outside if m.start >= named[-1].end and m.role is Role.PLACE]
+            crossed = next((m for m in across if reader.troubled(words, m)), None)
+            if crossed is not None and all(reader.crosses(words, m) for m in named):
+                return crossed
         if inside and not named:
             set_against = [m for m in outside if m.role in (Role.PLACE, Role.DISTRICT, Role.OWN)]
             return next((m for m in set_against if reader.troubled(words, m)), None)
@@ -235,7 +240,11 @@ class PlaceResolver:
         numbers = {n for entry in denied.entries for n, _ in entry.seats}
         shared = {c.number for c in candidates} & numbers
         if shared and {c.number for c in self._candidates(primary)} <= numbers:
-            before = [m for m in mentions if m.end == denied.start and m is not primary]
+            before = [
+                m
+                for m in mentions
+                if m is not primary and m.end <= denied.start and m.role is Role.DENIED
+            ]
             where = {n for m in before for entry in m.entries for n, _ in entry.seats}
             districts = {self._gazetteer.seats[n].district_en for n in where}
             numbers = {c.number for c in candidates if c.district_en in districts}

@@ -34,3 +34,22 @@ def test_a_territory_named_as_such_is_outside(places):
     found = places.asked(text, split_words(text))
     assert found is not None
     assert found.place.outside
+
+
+@pytest.mark.parametrize(
+    ("text", "seat"),
+    [
+        ("அம்மாபேட்டை சார், சேலம் அம்மாபேட்டைய போட்டுறாதீங்க, பவானி பக்கம், தண்ணி வரல", 104),
+        ("கீரனூருங்க, பழனிகிட்ட ஒரு கீரனூர் இருக்கு, அந்த கீரனூர் இல்ல, ரோடு சரியில்ல", 178),
+        ("சிவகிரில லைட்டு இல்ல, தென்காசில ஒரு சிவகிரி இருக்கு, அதுன்னு நெனச்சுக்காதீங்க", 100),
+        ("ஆலங்குளம், விருதுநகர் பக்கத்து ஆலங்குளம்னு எழுதிடாதீங்க, ரோடு மோசம்", 223),
+        ("கூடலூர், தேனி மாவட்டம், நீலகிரின்னு மாத்தி எழுதிட்டாங்க, கரண்டு இல்ல", 201),
+        ("திருச்சிற்றம்பலம், வானூருக்கு அருகில் இருப்பதல்ல, பேராவூரணி பக்கம், தண்ணி வரல", 177),
+    ],
+)
+def test_a_name_that_must_not_be_written_down_is_left_out(places, text, seat):
+    assert seats(places, text) == [seat]
+
+
+def test_what_must_be_written_down_stays(places):
+    assert seats(places, "திருச்செந்தூர்னு எழுதிக்குங்க, தண்ணி வரல") == [215]

@@ -360,3 +360,35 @@ def test_a_place_outside_beside_a_sound_alike_is_outside(places, answer):
 def test_a_story_tells_whether_its_trouble_is_outside_the_state(places, story, there):
     found = places.in_story(story, split_words(story))
     assert (found is not None and found.there) is there
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        "நாங்க டெல்லில வசிக்கும் தமிழருங்க, இங்க ரோடு முழுக்க பள்ளம்",
+        "pondicherry lawspet side la irukom, kuppai edukala",
+        "களியக்காவிளை தாண்டி பாறசாலைல தண்ணி வரல",
+        "i am calling from pune, here road is bad",
+        "மைசூர்ல எங்க வீடு, இங்க தண்ணி வரல",
+    ],
+)
+def test_who_lives_beyond_the_border_speaks_of_there(places, story):
+    found = places.in_story(story, split_words(story))
+    assert found is not None
+    assert found.place.outside
+    assert found.there
+
+
+@pytest.mark.parametrize(
+    ("story", "seat"),
+    [
+        ("செஞ்சிகிட்ட வல்லம், ரோடு சரியில்ல", 71),
+        ("அரக்கோணத்தில் இருந்து போகும் வழியில் திருவாலங்காடு, குளக்கரை ஆக்கிரமிப்பு", 3),
+        ("வாலாஜாபாத் ரயில்வே கேட் மூடியே இருக்கு, காஞ்சிபுரம் போறவங்க தவிக்கறாங்க", 36),
+        ("அரக்கோணத்துல இருந்து தெனமும் சென்னைக்கு வேலைக்கு போறேன், எங்க ஊர் சப்வேல தண்ணி", 38),
+    ],
+)
+def test_what_points_or_is_gone_to_is_not_the_place(places, story, seat):
+    found = places.in_story(story, split_words(story))
+    assert found is not None
+    assert [c.number for c in found.place.candidates] == [seat]
