@@ -2,7 +2,8 @@
 
 Usage: ``python benchmarks/ticket_numbers.py [--numbers 20000] [--processes 8] [--machines 2]``. All
 processes take numbers one by one as fast as they can, as calls do, while their machine leases
-blocks of a hundred ahead; the server is a private one. Exit 1 when two are equal or one is wrong.
+ahead, in blocks so small that machines reach for the same one all the time; the server is a private
+one. Exit 1 when two numbers are equal or one is wrong.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from agent.tickets.postgres_server import private_postgres
 from agent.tickets.store import TicketStore
 
 KEY = base64.b64encode(bytes(range(32))).decode()
+BLOCK = 2
 Taken = tuple[str, list[str], float]
 """Machine, its numbers, and the longest wait for one in seconds."""
 
@@ -31,7 +33,9 @@ def take(
 ) -> None:
     """Take numbers as calls of one process do: one, then a look whether the reserve is low."""
     logs.configure("CRITICAL", "text")
-    store = TicketStore.open(url, data_dir=folder / machine, machine=machine, key=KEY)
+    store = TicketStore.open(
+        url, data_dir=folder / machine, machine=machine, key=KEY, block_size=BLOCK
+    )
     numbers: list[str] = []
     longest_s = 0.0
     for _ in range(count):

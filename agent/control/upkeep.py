@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 EVERY_S = 3600.0
+_STOP_S = 3.0
 DAILY = 24
 """Rounds of :data:`EVERY_S` between two looks for what may go."""
 
@@ -45,9 +46,9 @@ class Upkeep:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let the round that is under way end, and end the thread."""
+        """End the thread; a long round is left behind with it: it is safe to be cut off."""
         self._over.set()
-        self._thread.join()
+        self._thread.join(_STOP_S)
 
     def _run(self) -> None:
         rounds = 0

@@ -25,7 +25,8 @@ NEEDS_PORTAUDIO = pytest.mark.skipif(
 
 def environment(folder: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LIVEKIT")}
-    return kept | {"DATA_DIR": str(folder), "TERM": "xterm", "COLUMNS": "120"}
+    own = {"DATA_DIR": str(folder), "CONTROL__WORKER_PORT": "0"}  # a console may run beside
+    return kept | own | {"TERM": "xterm", "COLUMNS": "120"}
 
 
 def converse(folder: Path, turns: list[tuple[str, str]]) -> str:

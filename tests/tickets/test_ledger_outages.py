@@ -130,7 +130,7 @@ def test_filing_again_while_the_number_file_fails_leases_no_empty_block(
     make_store: StoreMaker, call: Call, water: Complaint, tmp_path: Path
 ) -> None:
     """An empty block would sit where every next one must begin: no machine could lease again."""
-    store = make_store()
+    store = make_store(key=_KEY)
     ledger = CallLedger.open(store, call)
     filed = ledger.file([water])
     store.book.close()
