@@ -97,6 +97,26 @@ class Slot(StrEnum):
     TICKET = "ticket"
     SAFETY = "safety"
     CLARIFY = "clarify"
+    RESUME = "resume"
+    """The last call broke off: go on from there? (yes or no)"""
+    SAME_ISSUE = "same_issue"
+    """There is a complaint from this number: about that one (yes), or something new (no)?"""
+    FIXED = "fixed"
+    """Is it really mended? (yes or no)"""
+    RATING = "rating"
+    """How content, by key 1 (bad) to 5 (good)?"""
+    CHOICE = "choice"
+    """Not understood: 1 leave a spoken note, 2 be called back."""
+    VOICE_NOTE = "voice_note"
+    """Words that are kept as sound; nothing is asked."""
+    ADULT = "adult"
+    """A child calls: is a grown-up there? (yes or no)"""
+    LANGUAGE = "language"
+    """1 Tamil, 2 English."""
+    RIGHT = "right"
+    """What is to be done with the stored data: 1 told, 2 corrected, 3 erased?"""
+    CALL_BACK = "call_back"
+    """Nobody is free: press 1 and be called back."""
     CLOSE = "close"
     """Nothing is asked any more; anything said is a courtesy."""
 
@@ -121,6 +141,39 @@ class Aside(StrEnum):
     """Who or what is speaking."""
     FACT = "fact"
     """Who will come, when it will be mended, how a scheme works: nothing we may promise."""
+
+
+class Topic(StrEnum):
+    """What a turn is about beside a trouble: matters with an answer of their own."""
+
+    CHILD = "child"
+    """The speaker is a child."""
+    COURT = "court"
+    RTI = "rti"
+    """A request under the Right to Information Act."""
+    FAMILY = "family"
+    """Marriage, inheritance, religion: nothing an office of a member can mend."""
+    POLITICS = "politics"
+    """Party matters, votes, tickets to stand for election."""
+    SEE_DATA = "see_data"
+    """The caller wants to hear what is stored about her."""
+    CORRECT_DATA = "correct_data"
+    ERASE_DATA = "erase_data"
+    OTHERS_DATA = "others_data"
+    """Asks for the complaint, number or name of somebody else, or claims a rank to get it."""
+    ENGLISH = "english"
+    """Asks to be spoken to in English, or spoke a whole turn in it."""
+    TAMIL = "tamil"
+    """Asks to be spoken to in Tamil."""
+    OTHER_LANGUAGE = "other_language"
+    MACHINE = "machine"
+    """An answering machine, a recorded advertisement."""
+    STEERING = "steering"
+    """Instructions to the computer ("ignore your rules"), no complaint."""
+    ANGER = "anger"
+    """Anger at the office or the machine without an insult; a person is offered."""
+    DESPAIR = "despair"
+    """Speaks of ending his or her life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +260,8 @@ class UnderstoodTurn:
     """The turn answers nothing; it asks something back."""
     confidential: bool = False
     """Bribery, violence at home, caste atrocity: no call back unless the caller agrees."""
+    topic: Topic | None = None
+    """A matter with an answer of its own; a trouble told in the same breath is kept beside it."""
     decisions: tuple[Decision, ...] = ()
 
 
@@ -225,6 +280,8 @@ class Complaint:
     description: str = ""
     """The caller's own words about the trouble, NFC; insults left out."""
     confidential: bool = False
+    needs_listening: bool = False
+    """What was said is kept as sound; nobody could make words of it."""
     decisions: tuple[Decision, ...] = ()
 
 

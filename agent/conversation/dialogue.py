@@ -270,6 +270,8 @@ class Dialogue:
             case LookUp(number):
                 status = await self._in_thread(self._look_up, number)
                 return TicketFound(number, status) if status else TicketUnknown()
+            case _:
+                raise NotImplementedError(type(effect).__name__)
 
     async def _file(self, state: FlowState) -> Event:
         wanted = complaints(state)

@@ -81,7 +81,7 @@ def advance(state: FlowState, event: Event, now: datetime) -> Step:
     return _on_store(state, event)
 
 
-def _on_store(state: FlowState, event: Filed | NotFiled | TicketFound | TicketUnknown) -> Step:
+def _on_store(state: FlowState, event: Event) -> Step:
     match event:
         case Filed(numbers, provisional):
             return _on_filed(
@@ -94,6 +94,8 @@ def _on_store(state: FlowState, event: Filed | NotFiled | TicketFound | TicketUn
             return _end(state, "status", Line(f"status_{status}"), Line("closing_status"))
         case TicketUnknown():
             return _end(state, "status", Line("status_unknown"), Line("closing_status"))
+        case _:
+            return Step(state, ())
 
 
 def _on_filed(state: FlowState, provisional: bool) -> Step:

@@ -8,6 +8,7 @@ say, the question now open, and the effects that must be durable before anything
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,8 @@ class TicketFound:
     number: str
     status: str
     """Life-cycle state, e.g. ``IN_PROGRESS``."""
+    mine: bool = False
+    """It was filed from, or for, the number this call comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,94 @@ class TicketUnknown:
     """No such ticket, or the store cannot be asked now."""
 
 
-Event = UnderstoodTurn | Silence | Filed | NotFiled | TicketFound | TicketUnknown
+@dataclass(frozen=True, slots=True)
+class KnownTicket:
+    """An open ticket of the number this call comes from."""
+
+    number: str
+    category: Category | None
+    status: str
+    constituency: int | None
+    place_ta: str | None
+    """Name of its place in Tamil, when the tables know it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenCall:
+    """What a call of this number told before it broke off, less than half an hour ago."""
+
+    call_id: str
+    number: str | None
+    """The partial ticket it left, if it left one."""
+    categories: tuple[Category, ...]
+    description: str
+    place: Place | None
+    landmark: str | None
+    days: int | None
+    name: str | None
+    phone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What the store knows of the caller's number; comes once, soon after the call began."""
+
+    tickets: tuple[KnownTicket, ...] = ()
+    """Open ones, latest first."""
+    broken: BrokenCall | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """Whether an :class:`Act` is durable."""
+
+    kind: ActKind
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Alerted:
+    """Whether somebody on duty has confirmed that he knows of the emergency."""
+
+    acknowledged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """How the attempt to reach a person ended; when it went well, the call is no longer ours."""
+
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NoteOver:
+    """The spoken note is over."""
+
+    seconds: float
+    """Length of the speech that is kept; 0 when there was none, or it could not be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeShort:
+    """The longest time of a call is nearly over, or (``over``) is over."""
+
+    over: bool = False
+
+
+Event = (
+    UnderstoodTurn
+    | Silence
+    | Filed
+    | NotFiled
+    | TicketFound
+    | TicketUnknown
+    | Recalled
+    | Acted
+    | Alerted
+    | Transferred
+    | NoteOver
+    | TimeShort
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +171,76 @@ class LookUp:
     number: str
 
 
-Effect = FileComplaints | LookUp
+class ActKind(StrEnum):
+    """What a caller does to tickets and rows besides filing; each once a call and ticket."""
+
+    REOPEN = "reopen"
+    """It is not mended; one level higher."""
+    VERIFY = "verify"
+    """It is mended: closed by the citizen's word."""
+    REPORT_AGAIN = "report_again"
+    """The same trouble is told once more."""
+    CALL_BACK = "call_back"
+    """The office owes a call; ``value`` is the reason (a word of the table ``callback``)."""
+    REQUEST = "request"
+    """Data rights; ``value`` is ``see``, ``correct`` or ``erase``."""
+    RATE = "rate"
+    """``value`` is 1 to 5."""
+    RESUME = "resume"
+    """Go on with the broken call whose id is ``value``: its partial ticket is completed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Effect: make this durable, then come back with Acted."""
+
+    kind: ActKind
+    number: str | None = None
+    """Of the ticket."""
+    value: str = ""
+    phone: str | None = None
+    """Whom to call back; None: the number the call comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Effect: tell whoever is on duty of the emergency just filed; comes back with Alerted."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Effect: hand the caller to a person, at most 25 s; comes back with Transferred.
+
+    Only asked for where ``FlowState.can_transfer``; the lines of its step are spoken first.
+    """
+
+
+Effect = FileComplaints | LookUp | Act | Alert | Transfer
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds on this line for every call."""
+
+    can_transfer: bool = False
+    """A person can be reached now (a number to transfer to is set, and it is office hours)."""
+    election: bool = False
+    """The Model Code of Conduct holds: no member is named."""
+    abroad: bool = False
+    """Words may leave the country (a cloud service is on), which the notice says."""
+    recorded: bool = True
+    """Whether calls are recorded at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowState:
     """All that one call has told so far. Replaced, never changed."""
 
+    terms: Terms = Terms()
+    language: str = "ta"
+    """In which the line speaks: ``ta`` or ``en``."""
     caller: str = ""
     """Number the call came from; empty when hidden."""
     seat: int | None = None
@@ -123,13 +276,28 @@ class FlowState:
     """Questions of the caller that were answered."""
     corrections: int = 0
     repeats: int = 0
+    failures: int = 0
+    """Questions that were put twice without an answer."""
+    foreign: int = 0
+    """Turns in a row that were not Tamil."""
+    child: bool = False
+    listening: bool = False
+    """What was said is kept as sound, to be listened to."""
+    recalled: Recalled = Recalled()
+    """What the store knows of the caller's number; nothing of it is told before he confirms."""
+    continues: BrokenCall | None = None
+    """The broken call that this one goes on with."""
+    found: TicketFound | None = None
+    """What the store says of ``ticket``."""
     filed: tuple[str, ...] = ()
     """Numbers the complaints are kept under."""
     told: tuple[str, ...] = ()
     """Those of them, from the first on, that were spoken."""
     outcome: str = "open"
     """How the call ended: ``filed``, ``provisional``, ``status``, ``info``, ``human``,
-    ``wrong_number``, ``abuse``, ``refused``, ``silent``, ``not_saved``; ``open`` while it lasts."""
+    ``wrong_number``, ``abuse``, ``refused``, ``silent``, ``not_saved``, ``listening``, ``again``,
+    ``reopened``, ``verified``, ``transferred``, ``rights``, ``callback``, ``too_long``; ``open``
+    while it lasts."""
     decisions: tuple[Decision, ...] = ()
     last: tuple[Line, ...] = ()
     """What was said last, for "say that again"."""
