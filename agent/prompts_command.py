@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from agent import settings as settings_module
-from agent.conversation.prompt_check import families, problems
-from agent.conversation.script import Script
+from agent.conversation.prompt_check import differences, families, problems
+from agent.conversation.script import LANGUAGES, Script
 from agent.errors import VoiceUnavailable
 
 _NAMED = re.compile(r'"((?:[a-z]+_)*[a-z]+)"')
@@ -24,14 +24,22 @@ def command() -> None:
 @command.command()
 def check() -> None:
     """Say which prompts are missing, unused, too long, or hold digits. Exit 1 if any."""
-    script = Script.load(settings_module.load().call.prompts_dir)
-    found = problems(script.prompts, named_in_code(script))
+    folder = settings_module.load().call.prompts_dir
+    scripts = {language: Script.load(folder, language) for language in LANGUAGES}
+    first = scripts[LANGUAGES[0]]
+    found = []
+    for language, script in scripts.items():
+        wrong = problems(script.prompts, named_in_code(first))
+        if script is not first:
+            wrong += differences(first.prompts, script.prompts, language)
+        found += [f"{language}: {line}" for line in wrong]
     for line in found:
         click.echo(line)
     if found:
         raise SystemExit(1)
-    pieces = len(script.fixed_pieces())
-    click.echo(f"{len(script.prompts)} prompts, {pieces} fixed pieces: all in order.")
+    pieces = sum(len(script.fixed_pieces()) for script in scripts.values())
+    languages = " and ".join(scripts)
+    click.echo(f"{len(first.prompts)} prompts in {languages}, {pieces} fixed pieces: all in order.")
 
 
 @command.command()
@@ -62,8 +70,16 @@ def render() -> None:
 
 
 def named_in_code(script: Script) -> set[str]:
-    """Ids of prompts that stand as words in the flow's own source."""
+    """Ids of prompts that stand as words in the flow's own source, or are said by the shell."""
     folder = Path(__file__).parent / "conversation"
-    sources = [folder / name for name in ("flow.py", "questions.py", "readback.py")]
-    words = {w for path in sources for w in _NAMED.findall(path.read_text(encoding="utf-8"))}
+    words = {w for path in _speaking(folder) for w in _NAMED.findall(path.read_text("utf-8"))}
+    words |= {f"{word}_election" for word in words}
     return (words & set(script.prompts)) - families()
+
+
+def _speaking(folder: Path) -> list[Path]:
+    """The modules that choose sentences."""
+    return sorted(folder.glob("flows/*.py")) + [
+        folder / name
+        for name in ("flow.py", "moves.py", "questions.py", "readback.py", "intake.py")
+    ]

@@ -24,7 +24,7 @@ def complaints(state: FlowState) -> tuple[Complaint, ...]:
     """
     intent = state.intent or Intent.COMPLAINT
     categories: tuple[Category | None, ...] = state.categories
-    told = len(state.description.split()) >= FEWEST_WORDS
+    told = state.listening or len(state.description.split()) >= FEWEST_WORDS
     if not categories and (told or intent is not Intent.COMPLAINT):
         categories = (None,)
     return tuple(_complaint(state, intent, category) for category in categories)
@@ -42,6 +42,7 @@ def _complaint(state: FlowState, intent: Intent, category: Category | None) -> C
         phone=_phone(state, intent),
         description=state.description,
         confidential=state.confidential,
+        needs_listening=state.listening,
         decisions=state.decisions,
     )
 
@@ -60,6 +61,7 @@ def _priority(intent: Intent, category: Category | None) -> Priority:
 
 def _phone(state: FlowState, intent: Intent) -> str | None:
     """In an emergency, and for who asked for a person, the caller's own number is the way back."""
-    if state.phone is None and intent in (Intent.EMERGENCY, Intent.HUMAN):
+    own = intent in (Intent.EMERGENCY, Intent.HUMAN) or state.child or bool(state.person)
+    if state.phone is None and own:
         return state.caller or None
     return state.phone

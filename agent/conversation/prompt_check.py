@@ -40,6 +40,9 @@ FILLED = {
     "ticket_second": "ticket",
     "ticket_again": "ticket",
     "emergency_filed": "ticket",
+    "note_filed": "ticket",
+    "noted_again": "ticket",
+    "promise": "days",
 }
 """The slot the flow fills, by prompt; any other would end a call in the middle of a sentence."""
 _DIGIT = re.compile(r"[0-9௦-௲]")
@@ -65,7 +68,7 @@ def problems(prompts: dict[str, Prompt], named: Iterable[str]) -> list[str]:
     ]
     found += [f"{name}: no part of the flow says it" for name in sorted(set(prompts) - wanted)]
     for name, prompt in prompts.items():
-        if _DIGIT.search(prompt.ta):
+        if _DIGIT.search(prompt.text):
             found.append(f"{name}: digits must be spelled in words")
         found += [
             f"{name}: the slot {slot} is not filled; {_fillable(name)}"
@@ -74,9 +77,21 @@ def problems(prompts: dict[str, Prompt], named: Iterable[str]) -> list[str]:
         ]
         if set("{}") & set("".join(prompt.pieces)):
             found.append(f"{name}: a brace stands alone; a slot is {{name}} in small letters")
-        words = len(prompt.ta.split())
+        words = len(prompt.text.split())
         if words > MAX_WORDS and not prompt.long:
             found.append(f"{name}: {words} words, {MAX_WORDS} at most unless long = true")
+    return found
+
+
+def differences(first: dict[str, Prompt], second: dict[str, Prompt], language: str) -> list[str]:
+    """One sentence for each prompt that is missing in a second language, or fills other slots."""
+    found = [f"{name}: missing in {language}" for name in first if name not in second]
+    found += [f"{name}: only in {language}" for name in second if name not in first]
+    found += [
+        f"{name}: {language} fills other slots"
+        for name, prompt in first.items()
+        if name in second and sorted(prompt.slots) != sorted(second[name].slots)
+    ]
     return found
 
 

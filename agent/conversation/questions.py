@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.complaint import Intent, Slot
-from agent.conversation.readback import phone_tail, read_back
+from agent.conversation.readback import phone_tail, place_words, read_back
 from agent.conversation.steps import Line
 from agent.conversation.taking import is_located
 
@@ -31,6 +31,16 @@ _ASK = {
     Slot.CORRECTION: "ask_correction",
     Slot.REPEAT: "ask_repeat",
     Slot.TICKET: "ask_ticket",
+    Slot.DANGER: "ask_danger",
+    Slot.RESUME: "ask_resume",
+    Slot.SAME_ISSUE: "ask_same_issue",
+    Slot.FIXED: "ask_fixed",
+    Slot.RATING: "ask_rating",
+    Slot.CHOICE: "ask_choice",
+    Slot.VOICE_NOTE: "ask_voice_note",
+    Slot.ADULT: "ask_adult",
+    Slot.LANGUAGE: "ask_language",
+    Slot.CALL_BACK: "ask_call_back",
 }
 _ASK_AGAIN = {
     Slot.COMPLAINT: "ask_complaint_again",
@@ -91,16 +101,27 @@ def goes_on(before: FlowState, turn: UnderstoodTurn) -> bool:
 def _wanted(state: FlowState) -> tuple[Slot, ...]:
     """The questions of this kind of call, in order."""
     separate = _separating(state)
+    number = () if state.caller else (Slot.PHONE,)
+    if state.hurried:
+        return ()
+    if state.person and state.person != "human":
+        return number  # nothing else was understood, or nothing can be
+    if state.child:
+        return (Slot.COMPLAINT, Slot.PLACE, *separate)
+    if state.listening:
+        return (Slot.SAME_NUMBER, Slot.PHONE) if state.caller else (Slot.PHONE,)
     match state.intent:
         case Intent.STATUS:
             return (Slot.TICKET,)
-        case Intent.HUMAN if not state.caller:
+        case Intent.EMERGENCY:
+            return (Slot.PLACE, *separate)
+        case _ if state.person:
             # Without any number nobody could ever call back.
-            return (Slot.PLACE, *separate, Slot.PHONE)
-        case Intent.HUMAN | Intent.INFO | Intent.EMERGENCY:
+            return (Slot.PLACE, *separate, *number)
+        case Intent.INFO:
             return (Slot.PLACE, *separate)
         case _:
-            number = Slot.SAME_NUMBER if state.caller else Slot.PHONE
+            same = Slot.SAME_NUMBER if state.caller else Slot.PHONE
             return (
                 Slot.COMPLAINT,
                 Slot.PLACE,
@@ -108,7 +129,7 @@ def _wanted(state: FlowState) -> tuple[Slot, ...]:
                 Slot.LANDMARK,
                 Slot.DAYS,
                 Slot.NAME,
-                number,
+                same,
                 Slot.PHONE,
             )
 
@@ -141,7 +162,7 @@ def _is_known(state: FlowState, slot: Slot) -> bool:
 
 def _filled(state: FlowState, line: Line) -> Line:
     if line.prompt == "ask_same_number":
-        return Line(line.prompt, {"digits": phone_tail(state.caller)})
+        return Line(line.prompt, {"digits": phone_tail(state.caller, state.language)})
     if line.prompt in ("ask_district", "ask_area") and state.place is not None:
-        return Line(line.prompt, {"place": state.place.locality_ta or state.place.spoken})
+        return Line(line.prompt, {"place": place_words(state.place, state.language)})
     return line

@@ -2,34 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from agent.complaint import Slot
 from agent.conversation.steps import Line
-from agent.tamil.speller import spell_digits, spell_number, spell_phone, spell_ticket
+from agent.tamil import speller as tamil
+from agent.tamil import speller_english as english
+from agent.understanding.keywords import term_days
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from agent.complaint import Place
     from agent.conversation.steps import FlowState
 
 TAIL_DIGITS = 4
 """The caller's number is offered by its last digits only: family phones are shared."""
 
 
-def phone_tail(number: str) -> str:
-    """The last four digits of a number as Tamil words."""
+class _Speller(Protocol):
+    def spell_number(self, number: int) -> str: ...
+    def spell_digits(self, digits: str, group: int = 3) -> str: ...
+    def spell_ticket(self, number: str) -> str: ...
+    def spell_phone(self, number: str) -> str: ...
+
+
+_SPELLERS: dict[str, _Speller] = {"ta": tamil, "en": english}
+
+
+def phone_tail(number: str, language: str = "ta") -> str:
+    """The last four digits of a number as words."""
     digits = "".join(c for c in number if c.isdigit())
-    return spell_digits(digits[-TAIL_DIGITS:], group=TAIL_DIGITS)
+    return _SPELLERS[language].spell_digits(digits[-TAIL_DIGITS:], group=TAIL_DIGITS)
 
 
-def filed_lines(lead: str, numbers: Iterable[str]) -> tuple[Line, ...]:
+def filed_lines(lead: str, numbers: Iterable[str], language: str = "ta") -> tuple[Line, ...]:
     """One line for each ticket number, spelled 3-3-3; the first one leads."""
-    spelled = [spell_ticket(number) for number in numbers]
+    spelled = [_SPELLERS[language].spell_ticket(number) for number in numbers]
     return tuple(
         Line(lead if i == 0 else "ticket_second", {"ticket": words})
         for i, words in enumerate(spelled)
     )
+
+
+def again_lines(state: FlowState) -> tuple[Line, ...]:
+    """The ticket that was told once more, by its number, and how it stands."""
+    assert state.ticket is not None  # noqa: S101 -- it was just told again
+    spelled = _SPELLERS[state.language].spell_ticket(state.ticket)
+    status = next((t.status for t in state.recalled.tickets if t.number == state.ticket), "NEW")
+    return (Line("noted_again", {"ticket": spelled}), Line(f"status_{status}"))
 
 
 def noted_lines(phone: str | None, *, emergency: bool) -> tuple[Line, ...]:
@@ -51,18 +72,32 @@ def not_saved_lines(call_back: bool | None, *, emergency: bool) -> tuple[Line, .
     return (*lead, Line("not_saved_callback" if call_back else "not_saved_try"))
 
 
+def promise_lines(state: FlowState) -> tuple[Line, ...]:
+    """What may be promised: within how many days the office has to answer, by category table.
+
+    Nothing for an emergency, for words nobody has listened to yet, and for several troubles.
+    """
+    if state.emergency or state.listening or len(state.categories) != 1:
+        return ()
+    days = term_days(state.categories[0])
+    if days is None:
+        return ()
+    return (Line("promise", {"days": _SPELLERS[state.language].spell_number(days)}),)
+
+
 def read_back(state: FlowState) -> tuple[Line, ...]:
     """All parts the caller gave, as one sentence each, and the question whether they are right."""
+    speller = _SPELLERS[state.language]
     lines = [Line("readback_start")]
     if state.place is not None:
-        lines.append(Line("readback_place", {"place": _place_words(state)}))
+        lines.append(Line("readback_place", {"place": place_words(state.place, state.language)}))
     if state.landmark:
         lines.append(Line("readback_landmark", {"landmark": state.landmark}))
     lines.extend(Line(f"issue_{category}") for category in state.categories)
     if state.days is not None:
-        lines.append(_days_line(state.days))
+        lines.append(_days_line(state.days, state.language))
     if state.phone and state.phone != state.caller:
-        lines.append(Line("readback_phone", {"phone": spell_phone(state.phone)}))
+        lines.append(Line("readback_phone", {"phone": speller.spell_phone(state.phone)}))
     if state.phone and state.phone == state.caller and Slot.PHONE in state.closed:
         # Taken for want of another number: the caller must hear it to be able to refuse.
         lines.append(Line("readback_same_number"))
@@ -70,15 +105,15 @@ def read_back(state: FlowState) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def _place_words(state: FlowState) -> str:
-    place = state.place
-    assert place is not None  # noqa: S101 -- checked by read_back
-    return place.locality_ta or place.spoken
+def place_words(place: Place, language: str = "ta") -> str:
+    """How a place is spoken: its name in the tables, else the caller's own words."""
+    known = place.locality_en if language == "en" else place.locality_ta
+    return known or place.spoken
 
 
-def _days_line(days: int) -> Line:
+def _days_line(days: int, language: str) -> Line:
     if days == 0:
         return Line("readback_today")
     if days == 1:
         return Line("readback_yesterday")
-    return Line("readback_days", {"days": spell_number(days)})
+    return Line("readback_days", {"days": _SPELLERS[language].spell_number(days)})

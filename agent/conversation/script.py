@@ -1,7 +1,7 @@
-"""The sentences: loads ``prompts/call.toml`` and fills a line's slots.
+"""The sentences: loads ``prompts/ta.toml`` or ``en.toml`` and fills a line's slots.
 
-Every word the caller hears stands in that file, with an English gloss beside it. The text between
-two slots is a *fixed piece*: rendered once per voice and played from disk ever after.
+Every word the caller hears stands in these files, with an English gloss beside the Tamil. The text
+between two slots is a *fixed piece*: rendered once per voice and played from disk ever after.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from agent.conversation.steps import Line
 
-FILE_NAME = "call.toml"
-FORM_VERSION = 1
+LANGUAGES = ("ta", "en")
+"""Tamil first; English for callers who ask for it."""
+FORM_VERSION = 2
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 _VERSION_DIGITS = 12
 
@@ -34,22 +35,22 @@ class Prompt(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    ta: str = Field(min_length=1)
-    """Spoken Tamil; slots in braces."""
-    en: str = Field(min_length=1)
-    """English gloss for operators and demonstrations; never spoken."""
+    text: str = Field(min_length=1)
+    """What is spoken; slots in braces."""
+    gloss: str = ""
+    """What it means, in English, for operators and demonstrations; never spoken."""
     long: bool = False
     """May be longer than twelve words (the notice, safety sentences)."""
 
     @property
     def slots(self) -> tuple[str, ...]:
         """Names of the slots, in order."""
-        return tuple(_SLOT.findall(self.ta))
+        return tuple(_SLOT.findall(self.text))
 
     @property
     def pieces(self) -> tuple[str, ...]:
         """The fixed words between the slots, stripped; empty ones left out."""
-        parts = (part.strip() for part in _SLOT.split(self.ta)[::2])
+        parts = (part.strip() for part in _SLOT.split(self.text)[::2])
         return tuple(p for p in parts if any(c.isalpha() for c in p))
 
 
@@ -64,23 +65,25 @@ class _File(BaseModel):
 class Script:
     """All prompts of one language. Immutable; shared by every call of a process."""
 
-    def __init__(self, prompts: dict[str, Prompt]) -> None:
+    def __init__(self, prompts: dict[str, Prompt], language: str = "ta") -> None:
         self._prompts = dict(prompts)
+        self.language = language
+        """``ta`` or ``en``."""
 
     @classmethod
-    def load(cls, folder: Path) -> Script:
-        """Read ``call.toml`` of a prompts folder.
+    def load(cls, folder: Path, language: str = "ta") -> Script:
+        """Read the sentences of one language from a prompts folder.
 
         Raises:
-            ConfigurationError: the file is missing or not of form version 1.
+            ConfigurationError: the file is missing, or not of form version 2 and this language.
         """
-        path = folder / FILE_NAME
+        path = folder / f"{language}.toml"
         try:
             raw = tomllib.loads(unicodedata.normalize("NFC", path.read_text(encoding="utf-8")))
             parsed = _File.model_validate(raw)
         except FileNotFoundError:
             raise ConfigurationError(
-                f"No prompts at {path}: set CALL__PROMPTS_DIR to the folder that holds {FILE_NAME}."
+                f"No prompts at {path}: set CALL__PROMPTS_DIR to the folder that holds {path.name}."
             ) from None
         except OSError as exc:
             raise ConfigurationError(f"{path} cannot be read ({exc.strerror}).") from None
@@ -91,8 +94,14 @@ class Script:
             where = ".".join(str(part) for part in first["loc"])
             raise ConfigurationError(f"{path}, {where}: {first['msg']}") from None
         if parsed.version != FORM_VERSION:
-            raise ConfigurationError(f"{path} has form version {parsed.version}, not 1.")
-        return cls(parsed.prompt)
+            raise ConfigurationError(
+                f"{path} has form version {parsed.version}, not {FORM_VERSION}."
+            )
+        if parsed.language != language:
+            raise ConfigurationError(
+                f"{path} holds the language {parsed.language}, not {language}."
+            )
+        return cls(parsed.prompt, language)
 
     def __contains__(self, prompt_id: str) -> bool:
         return prompt_id in self._prompts
@@ -121,7 +130,7 @@ class Script:
     def gloss(self, prompt_id: str) -> str:
         """What a prompt means, in English; empty for an unknown id."""
         prompt = self._prompts.get(prompt_id)
-        return prompt.en if prompt else ""
+        return (prompt.gloss or prompt.text) if prompt else ""
 
     @cached_property
     def _fixed(self) -> tuple[str, ...]:
@@ -138,5 +147,5 @@ class Script:
         missing = [slot for slot in prompt.slots if slot not in line.values]
         if missing:
             raise ConfigurationError(f"The sentence {line.prompt} needs a value for {missing[0]}.")
-        filled = _SLOT.sub(lambda m: line.values[m[1]], prompt.ta)
+        filled = _SLOT.sub(lambda m: line.values[m[1]], prompt.text)
         return unicodedata.normalize("NFC", " ".join(filled.split()))

@@ -25,7 +25,7 @@ class Line:
     """One prompt and the words that fill its slots."""
 
     prompt: str
-    """Id in ``prompts/call.toml``."""
+    """Id in ``prompts/ta.toml`` and every other language."""
     values: Mapping[str, str] = field(default_factory=lambda: NO_VALUES)
     """Slot name -> Tamil words, already spelled for a voice (no digits)."""
 
@@ -281,6 +281,16 @@ class FlowState:
     foreign: int = 0
     """Turns in a row that were not Tamil."""
     child: bool = False
+    person: str = ""
+    """Why a person is to call back: ``human`` (asked for) or ``not_understood``; empty = nobody."""
+    person_noted: bool = False
+    """That call is durably owed."""
+    alerted: bool | None = None
+    """Whether somebody on duty has confirmed the emergency; None = nobody was told yet."""
+    hurried: bool = False
+    """The time is over: what is known is filed, nothing is asked any more."""
+    right: str = ""
+    """What is asked for with the caller's own data: ``see``, ``correct`` or ``erase``."""
     listening: bool = False
     """What was said is kept as sound, to be listened to."""
     recalled: Recalled = Recalled()

@@ -132,11 +132,19 @@ def _take_story(state: FlowState, turn: UnderstoodTurn) -> FlowState:
             state,
             categories=turn.categories,
             description=_joined(state.description, turn.text),
-            intent=state.intent or Intent.COMPLAINT,
+            intent=_as_complaint(state),
         )
     if state.expect is Slot.COMPLAINT and turn.answer is None and turn.intent is None:
         return _take_unclear_story(state, turn)
     return state
+
+
+def _as_complaint(state: FlowState) -> Intent:
+    """A trouble told makes a complaint of a call that was about nothing of ours so far."""
+    aimless = state.intent in (None, Intent.INFO, Intent.HUMAN)
+    if aimless and (state.intent is None or state.expect is Slot.COMPLAINT):
+        return Intent.COMPLAINT
+    return state.intent or Intent.COMPLAINT
 
 
 def _still_open(state: FlowState, turn: UnderstoodTurn) -> bool:

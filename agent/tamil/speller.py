@@ -103,10 +103,13 @@ def spell_ticket(number: str) -> str:
     return spell_digits(number, 3)
 
 
+def grouped_phone(number: str) -> tuple[str, ...]:
+    """Return the groups a phone number is spoken in: mobile 4-2-2-2, land line 3-4-4, else 3."""
+    sizes = {10: (4, 2, 2, 2), 11: (3, 4, 4)}.get(len(number)) or (3,) * -(-len(number) // 3)
+    ends = [sum(sizes[: at + 1]) for at in range(len(sizes))]
+    return tuple(number[end - size : end] for size, end in zip(sizes, ends, strict=True))
+
+
 def spell_phone(number: str) -> str:
-    """Return a phone number in words: a mobile as 4-2-2-2, a land line as 3-4-4, else in threes."""
-    if len(number) == 10:
-        return f"{spell_digits(number[:4], 4)}, {spell_digits(number[4:], 2)}"
-    if len(number) == 11:
-        return f"{spell_digits(number[:3], 3)}, {spell_digits(number[3:], 4)}"
-    return spell_digits(number, 3)
+    """Return a phone number in words, in the groups of :func:`grouped_phone`."""
+    return ", ".join(spell_digits(part, len(part)) for part in grouped_phone(number))

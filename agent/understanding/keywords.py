@@ -93,6 +93,17 @@ def default_priority(category: Category) -> Priority:
     return _priorities()[category]
 
 
+@cache
+def _terms() -> Mapping[Category, int | None]:
+    rows = read_csv("categories")
+    return {Category(row["code"]): int(row["sla_days"] or 0) or None for row in rows}
+
+
+def term_days(category: Category) -> int | None:
+    """Return within how many days the office has to answer (``categories.csv``), or None."""
+    return _terms()[category]
+
+
 class Keywords:
     """Finds categories in words. Shared by all calls."""
 

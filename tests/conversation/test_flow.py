@@ -18,6 +18,11 @@ from agent.complaint import (
 )
 from agent.conversation.flow import MAX_UNHEARD, advance, opening
 from agent.conversation.steps import (
+    Act,
+    Acted,
+    ActKind,
+    Alert,
+    Alerted,
     Event,
     FileComplaints,
     Filed,
@@ -168,10 +173,14 @@ def test_an_emergency_is_answered_before_anything_else_and_filed_in_one_turn():
 
 def test_an_emergency_is_heard_in_the_middle_of_a_call():
     steps = play(YES, STORY, turn(place=place(12)), turn("தீ", emergency=True))
-    assert prompts(steps[-1]) == []
+    assert prompts(steps[-1]) == ["emergency"]  # what not to do, before anything else
     assert steps[-1].effects == (FileComplaints(),)
-    filed = advance(steps[-1].state, Filed(("204103274",)), NOW)
-    assert prompts(filed)[0] == "emergency_filed"
+    alerting = advance(steps[-1].state, Filed(("204103274",)), NOW)
+    assert alerting.effects == (Alert("204103274"),)
+    filed = advance(alerting.state, Alerted(acknowledged=False), NOW)
+    assert prompts(filed) == ["emergency_filed", "ask_repeat"]
+    known = advance(alerting.state, Alerted(acknowledged=True), NOW)
+    assert "alert_taken" in prompts(known)
 
 
 def test_silence_is_asked_twice_and_then_closed_without_a_ticket():
@@ -240,7 +249,7 @@ def test_the_number_is_repeated_on_request_and_then_the_call_is_closed():
     again = advance(filed.state, YES, NOW)
     assert prompts(again)[0] == "ticket_again"
     closed = advance(again.state, NO, NOW)
-    assert prompts(closed) == ["closing"]
+    assert prompts(closed) == ["promise", "closing"]
     assert closed.end
 
 
@@ -257,8 +266,13 @@ def test_a_status_call_looks_the_ticket_up_and_files_nothing():
 def test_who_asks_for_a_person_is_asked_only_for_the_place():
     steps = play(YES, turn("ஆளைக் கூப்பிடுங்க", intent=Intent.HUMAN), turn(place=place(101)))
     assert prompts(steps[-2])[0] == "human"
-    assert steps[-1].end
-    assert steps[-1].state.outcome == "human"
+    assert steps[-1].effects == (Act(ActKind.CALL_BACK, None, "human"),)
+    owed = advance(steps[-1].state, Acted(ActKind.CALL_BACK, done=True), NOW)
+    assert prompts(owed)[0] == "callback_noted"
+    assert owed.end
+    assert owed.state.outcome == "human"
+    lost = advance(steps[-1].state, Acted(ActKind.CALL_BACK, done=False), NOW)
+    assert prompts(lost)[0] == "not_noted"
 
 
 def test_a_hidden_caller_id_is_asked_for_the_number_at_once():

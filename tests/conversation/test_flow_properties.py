@@ -16,27 +16,40 @@ from agent.complaint import (
     Place,
     SeatCandidate,
     Slot,
+    Topic,
     UnderstoodTurn,
 )
 from agent.conversation.complaints import FILED_INTENTS, complaints
 from agent.conversation.flow import advance, opening
-from agent.conversation.script import Script
+from agent.conversation.script import LANGUAGES, Script
 from agent.conversation.steps import (
+    Act,
+    Acted,
+    Alert,
+    Alerted,
+    BrokenCall,
     Event,
     FileComplaints,
     Filed,
     FlowState,
+    KnownTicket,
     LookUp,
+    NoteOver,
     NotFiled,
+    Recalled,
     Silence,
     Step,
+    Terms,
     TicketFound,
     TicketUnknown,
+    TimeShort,
+    Transfer,
+    Transferred,
 )
 from agent.settings import CallSettings
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
-SCRIPT = Script.load(CallSettings().prompts_dir)
+SCRIPTS = [Script.load(CallSettings().prompts_dir, language) for language in LANGUAGES]
 MOST_TURNS = 60
 """A caller who answers nothing is led to the end of the call well before this."""
 
@@ -77,8 +90,36 @@ turns = st.builds(
     corrects=st.none() | st.sampled_from(Slot),
     asks=st.none() | st.none() | st.sampled_from(Aside),
     confidential=st.booleans(),
+    topic=st.none() | st.none() | st.sampled_from(Topic),
 )
-events = st.lists(turns | st.just(Silence()), min_size=1, max_size=MOST_TURNS)
+known = st.builds(
+    KnownTicket,
+    st.just("204103274"),
+    st.none() | st.sampled_from(Category),
+    st.sampled_from(["NEW", "RESOLVED"]),
+    st.none() | st.integers(1, 234),
+    st.none() | st.just("ஊர்"),
+)
+broken = st.builds(
+    BrokenCall,
+    st.just("job-0"),
+    st.none() | st.just("204103282"),
+    st.lists(st.sampled_from(Category), max_size=2, unique=True).map(tuple),
+    st.just("தண்ணி வரல"),
+    st.none() | places,
+    st.none(),
+    st.none() | st.integers(0, 40),
+    st.none(),
+    st.none(),
+)
+recalled = st.builds(Recalled, st.lists(known, max_size=2).map(tuple), st.none() | broken)
+odd = st.sampled_from([NoteOver(0.0), NoteOver(12.0), TimeShort(), TimeShort(over=True)])
+events = st.builds(
+    lambda first, rest: [*first, *rest],
+    st.lists(recalled, max_size=1),
+    st.lists(turns | turns | st.just(Silence()) | odd, min_size=1, max_size=MOST_TURNS),
+)
+lines = st.builds(Terms, can_transfer=st.booleans(), election=st.booleans(), abroad=st.booleans())
 callers = st.sampled_from(["", "+910000000001"])
 
 
@@ -92,15 +133,23 @@ def settle(step: Step, *, saved: bool) -> Step:
                 numbers = tuple("204103274" for _ in complaints(step.state))
                 answer = Filed(numbers) if saved else NotFiled()
             case LookUp(number):
-                answer = TicketFound(number, "NEW") if saved else TicketUnknown()
+                answer = TicketFound(number, "RESOLVED", mine=True) if saved else TicketUnknown()
+            case Act(kind):
+                answer = Acted(kind, done=saved)
+            case Alert():
+                answer = Alerted(acknowledged=saved)
+            case Transfer():
+                answer = Transferred(ok=saved)
         said = step.say
         step = advance(step.state, answer, NOW)
         step = replace(step, say=(*said, *step.say))
     return step
 
 
-def play(caller: str, happened: list[Event], *, saved: bool) -> list[Step]:
-    steps = [opening(caller)]
+def play(
+    caller: str, happened: list[Event], *, saved: bool, terms: Terms | None = None
+) -> list[Step]:
+    steps = [opening(caller, terms=terms)]
     for event in happened:
         if steps[-1].end:
             break
@@ -108,13 +157,19 @@ def play(caller: str, happened: list[Event], *, saved: bool) -> list[Step]:
     return steps
 
 
-@given(callers, events, st.booleans())
+@given(callers, events, st.booleans(), lines)
 @settings(max_examples=400, deadline=None)
-def test_every_step_can_be_spoken_and_the_number_only_after_the_store(caller, happened, saved):
-    for step in play(caller, happened, saved=saved):
-        assert SCRIPT.text(step.say)
+def test_every_step_can_be_spoken_and_the_number_only_after_the_store(
+    caller, happened, saved, terms
+):
+    for step, event in zip(
+        play(caller, happened, saved=saved, terms=terms), [None, *happened], strict=False
+    ):
+        handed_on = step.state.outcome == "transferred"
+        for script in SCRIPTS:
+            assert script.text(step.say) or isinstance(event, Recalled) or handed_on
         numbered = [line for line in step.say if "ticket" in line.values]
-        assert not numbered or step.state.filed
+        assert not numbered or step.state.filed or step.state.outcome == "again"
         assert not numbered or step.uninterruptible
         if not saved:
             assert not step.state.filed

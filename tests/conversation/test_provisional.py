@@ -161,7 +161,7 @@ def test_whatever_happens_no_number_is_spoken_that_was_only_provisional(happened
     ["provisional", "provisional_no_phone", "not_saved_callback", "not_saved_try", "not_saved"],
 )
 def test_no_sentence_of_it_is_longer_than_twelve_words(name: str):
-    for sentence in re.split(r"[.?]", SCRIPT.prompts[name].ta):
+    for sentence in re.split(r"[.?]", SCRIPT.prompts[name].text):
         assert len(sentence.split()) <= 12
 
 

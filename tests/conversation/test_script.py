@@ -48,13 +48,13 @@ def test_an_unknown_prompt_is_named(script: Script):
     ("content", "says"),
     [
         ("version = [", "not valid TOML"),
-        ('version = 2\nlanguage = "ta"\n[prompt.a]\nta = "அ"\nen = "a"\n', "form version 2"),
-        ('version = 1\nlanguage = "ta"\n[prompt.a]\nta = ""\nen = "a"\n', "prompt.a.ta"),
-        ('version = 1\nlanguage = "ta"\n[prompt.a]\nta = "அ"\n', "prompt.a.en"),
+        ('version = 3\nlanguage = "ta"\n[prompt.a]\ntext = "அ"\n', "form version 3"),
+        ('version = 2\nlanguage = "ta"\n[prompt.a]\ntext = ""\n', "prompt.a.text"),
+        ('version = 2\nlanguage = "en"\n[prompt.a]\ntext = "a"\n', "language en, not ta"),
     ],
 )
 def test_a_damaged_file_gets_one_clear_sentence(tmp_path: Path, content: str, says: str):
-    (tmp_path / "call.toml").write_text(content, encoding="utf-8")
+    (tmp_path / "ta.toml").write_text(content, encoding="utf-8")
     with pytest.raises(ConfigurationError, match=says):
         Script.load(tmp_path)
 
@@ -65,7 +65,10 @@ def test_a_missing_file_names_the_setting(tmp_path: Path):
 
 
 def test_the_checker_finds_what_is_wrong():
-    prompts = {"closing": Prompt(ta="வணக்கம் 12", en="bye"), "stray": Prompt(ta="அ " * 13, en="a")}
+    prompts = {
+        "closing": Prompt(text="வணக்கம் 12", gloss="bye"),
+        "stray": Prompt(text="அ " * 13, gloss="a"),
+    }
     found = problems(prompts, {"closing"})
     assert "closing: digits must be spelled in words" in found
     assert "stray: no part of the flow says it" in found
@@ -74,7 +77,7 @@ def test_the_checker_finds_what_is_wrong():
 
 
 def test_a_folder_in_place_of_the_file_gets_one_clear_sentence(tmp_path: Path):
-    (tmp_path / "call.toml").mkdir()
+    (tmp_path / "ta.toml").mkdir()
     with pytest.raises(ConfigurationError, match="cannot be read"):
         Script.load(tmp_path)
 
@@ -88,7 +91,7 @@ def test_a_folder_in_place_of_the_file_gets_one_clear_sentence(tmp_path: Path):
     ],
 )
 def test_a_misspelt_slot_is_found_before_a_caller_waits_for_it(script: Script, ta: str, says: str):
-    broken = script.prompts | {"readback_place": Prompt(ta=ta, en="Place: {place}.")}
+    broken = script.prompts | {"readback_place": Prompt(text=ta, gloss="Place: {place}.")}
     (found,) = problems(broken, named_in_code(script))
     assert found.startswith("readback_place: ")
     assert says in found

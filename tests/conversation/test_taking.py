@@ -19,8 +19,21 @@ from agent.complaint import (
     UnderstoodTurn,
 )
 from agent.conversation.complaints import complaints
-from agent.conversation.flow import MAX_ASIDES, advance, opening
-from agent.conversation.steps import Event, FileComplaints, Filed, FlowState, Silence, Step
+from agent.conversation.flow import advance, opening
+from agent.conversation.moves import MAX_ASIDES
+from agent.conversation.steps import (
+    Act,
+    Acted,
+    ActKind,
+    Alert,
+    Alerted,
+    Event,
+    FileComplaints,
+    Filed,
+    FlowState,
+    Silence,
+    Step,
+)
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 CALLER = "+910000000001"
@@ -177,7 +190,9 @@ def test_who_asks_for_a_person_with_a_hidden_number_is_asked_for_one():
     human = turn("ஆள்கிட்ட பேசணும்", intent=Intent.HUMAN)
     steps = play(YES, human, turn(place=place(1)), caller="")
     assert steps[-1].expect is Slot.PHONE
-    end = advance(steps[-1].state, turn(phone="9876543210", digits="9876543210"), NOW)
+    owe = advance(steps[-1].state, turn(phone="9876543210", digits="9876543210"), NOW)
+    assert owe.effects == (Act(ActKind.CALL_BACK, None, "human", "9876543210"),)
+    end = advance(owe.state, Acted(ActKind.CALL_BACK, done=True), NOW)
     assert end.state.outcome == "human"
     assert end.state.phone == "9876543210"
 
@@ -217,7 +232,9 @@ def test_an_emergency_after_the_number_is_filed_and_sent_to_the_emergency_line()
     fire = turn("தீ பிடிச்சிருச்சு", emergency=True, intent=Intent.EMERGENCY)
     filing = advance(after_ticket(), fire, NOW)
     assert filing.effects == (FileComplaints(),)
-    told = advance(filing.state, Filed((FIRST, SECOND)), NOW)
+    alert = advance(filing.state, Filed((FIRST, SECOND)), NOW)
+    assert alert.effects == (Alert(SECOND),)
+    told = advance(alert.state, Alerted(acknowledged=False), NOW)
     assert prompts(told)[0] == "emergency_filed"
     assert complaints(told.state)[1].priority is Priority.EMERGENCY
 

@@ -1,0 +1,80 @@
+"""Somebody is in danger: 112 first, what not to do, the place in one turn, a ticket, an alert.
+
+Nothing here ever says that help is on its way: only that somebody on duty has confirmed, and only
+when he has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from agent.complaint import Category, Intent, Slot
+from agent.conversation.moves import file, next_step
+from agent.conversation.steps import Line
+from agent.conversation.taking import take, take_more
+
+if TYPE_CHECKING:
+    from agent.complaint import UnderstoodTurn
+    from agent.conversation.steps import FlowState, Step
+
+_ADVICE = {
+    "wire": "emergency_wire",
+    "wire down": "emergency_wire",
+    "sparks": "emergency_wire",
+    "shock": "emergency_wire",
+    "health": "emergency_ambulance",
+    "accident": "emergency_ambulance",
+    "breath": "emergency_ambulance",
+    "snake": "emergency_ambulance",
+    "violence": "emergency_violence",
+    "arson": "emergency_violence",
+    "suicide": "emergency_despair",
+}
+"""Names of dangers (emergency.toml) -> the sentence for them; any other gets the common one."""
+DANGEROUS = frozenset({Category.FLOOD, Category.WOMENCHILD})
+"""Troubles after which it is always asked whether somebody is in danger now."""
+DOUBTED = frozenset(
+    {Category.POWER, Category.HOSPITAL, Category.DOGS, Category.SEWAGE, Category.HOUSING}
+)
+"""Troubles after which it is asked when the two readers of the story disagree."""
+_DISPUTED = 0.6
+
+
+def on_emergency(state: FlowState, turn: UnderstoodTurn) -> Step:
+    """A danger is told, in whatever state of the call."""
+    if state.filed:
+        urgent = take_more(state, turn, (Category.EMERGENCY,))
+        return file(replace(urgent, emergency=True, alerted=None))
+    taken, _ = take(state, turn)
+    if turn.text not in taken.description:
+        # Staff must read what the danger is, whatever question it was told at.
+        taken = replace(taken, description=f"{taken.description} {turn.text}".strip())
+    urgent = replace(
+        taken,
+        emergency=True,
+        intent=Intent.EMERGENCY,
+        categories=(Category.EMERGENCY,),
+        days=0,
+        tries=0,
+        unheard=0,
+        foreign=0,
+        person="",
+    )
+    return replace(next_step(urgent, advice(turn)), uninterruptible=True)
+
+
+def advice(turn: UnderstoodTurn) -> Line:
+    """Whom to call and what not to do, by the danger that was heard."""
+    heard = (d.value for d in turn.decisions if d.field == "emergency")
+    return Line(next((_ADVICE[name] for name in heard if name in _ADVICE), "emergency"))
+
+
+def doubts_danger(state: FlowState, turn: UnderstoodTurn) -> bool:
+    """Whether it must be asked if somebody is in danger now."""
+    if Slot.DANGER in state.closed or state.emergency or turn.emergency:
+        return False
+    if DANGEROUS & set(turn.categories):
+        return True
+    disputed = any(d.field == "intent" and d.score <= _DISPUTED for d in turn.decisions)
+    return disputed and bool(DOUBTED & set(turn.categories))
