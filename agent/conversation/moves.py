@@ -78,6 +78,10 @@ def next_step(state: FlowState, *lead: Line) -> Step:
     if state.person and not state.person_noted:
         return _person(state, *lead)
     match state.intent:
+        case Intent.STATUS if state.categories:
+            # The trouble told with the question is not lost with the number.
+            told = replace(state, intent=Intent.COMPLAINT, ticket=None)
+            return next_step(told, *lead, Line("status_no_number"))
         case Intent.STATUS:
             return end(state, "status", *lead, Line("status_no_number"), Line("closing_status"))
         case Intent.INFO:

@@ -22,6 +22,7 @@ MAX_UNHEARD = 3
 MAX_INSULTS = 3
 _BY_KEY = frozenset({Slot.CONSENT, Slot.CONFIRM, Slot.SAME_NUMBER, Slot.DANGER, Slot.RESUME})
 """Questions whose own answer is key 1."""
+_OFFER = "silence_offer"
 
 
 def on_abuse(state: FlowState, turn: UnderstoodTurn) -> Step:
@@ -76,9 +77,9 @@ def on_unheard(state: FlowState, *, spoke: bool) -> Step:
         return _silent_end(state)
     state = past_consent(state)
     offer = unheard == 2 and state.expect not in _BY_KEY and bool(state.caller)
-    first = "not_heard" if spoke else "silence_offer" if offer else "still_there"
-    if first == "silence_offer":
-        return said(state, Line(first))
+    if offer and not spoke:
+        return said(state, Line(_OFFER))
+    first = "not_heard" if spoke else "still_there"
     return Step(state, (Line(first), *question(state)))
 
 
@@ -88,7 +89,7 @@ _SKIPPED = frozenset({Slot.PLACE, Slot.AREA, Slot.DISTRICT, Slot.LANDMARK, Slot.
 
 def accepts_call_back(state: FlowState, turn: UnderstoodTurn) -> bool:
     """Whether key 1 takes up the offer that was made after the second silence."""
-    return state.unheard >= 2 and turn.digits == "1" and state.expect not in _BY_KEY
+    return turn.digits == "1" and state.last == (Line(_OFFER),)
 
 
 def _silent_end(state: FlowState) -> Step:
