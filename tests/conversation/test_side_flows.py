@@ -90,8 +90,7 @@ def test_the_notice_says_that_words_go_abroad_only_where_they_may():
 
 
 def test_before_an_election_no_sentence_names_the_member():
-    held = {"election": True}
-    steps = play(YES, turn("யாரு பேசறது", asks=None, intent=Intent.WRONG_NUMBER), **held)
+    steps = play(YES, turn("ராங் நம்பர்", intent=Intent.WRONG_NUMBER), election=True)
     said = [name for step in steps for name in prompts(step)]
     assert "notice_election" in said
     assert "wrong_election" in said
