@@ -15,7 +15,8 @@ from agent.understanding.tables import read_toml
 _YES_NO = frozenset(
     {
         Slot.CONSENT, Slot.CONFIRM, Slot.REPEAT, Slot.SAME_NUMBER, Slot.DANGER, Slot.SAFETY,
-        Slot.CORRECTION, Slot.CLOSE, Slot.CLARIFY,
+        Slot.CORRECTION, Slot.CLOSE, Slot.CLARIFY, Slot.RESUME, Slot.SAME_ISSUE, Slot.FIXED,
+        Slot.ADULT, Slot.CALL_BACK,
     }
 )  # fmt: skip
 """Questions that "yes" or "no" answers."""
@@ -69,6 +70,10 @@ class Replies:
             [(name, pattern) for name in _LISTS for pattern in data[name]]
             + [("no_other", line) for line in _refusals(data["another_refused"])]
         )
+        self._only: dict[Slot, PatternBook[str]] = {
+            Slot(name): PatternBook((label, p) for label, ps in lists.items() for p in ps)
+            for name, lists in data["only"].items()
+        }
         self._parts: PatternBook[Slot] = PatternBook(
             (Slot(name), pattern) for name, words in data["corrects"].items() for pattern in words
         )
@@ -91,6 +96,9 @@ class Replies:
         if expecting is Slot.PHONE and "no_other" in said and not no_call:
             same = same or not any(is_number_word(word.text) for word in bare)
         answer, evidence = self._answer(bare, matches, expecting)
+        if expecting in self._only:
+            only = self._only[expecting].find(bare)
+            answer, evidence = _to_one_question(matches, only) or (answer, evidence)
         if expecting is Slot.SAME_NUMBER and "no_callback" in said:
             answer, evidence = Answer.REFUSED, "no_callback"
         unsettled = answer is None or (answer is Answer.NO and "no_other" in said)
@@ -271,9 +279,29 @@ def _yes_or_no(
     return (Answer.YES if first.label == "yes" else Answer.NO), first.source
 
 
+def _to_one_question(
+    matches: Sequence[Match[str]], only: Sequence[Match[str]]
+) -> tuple[Answer, str] | None:
+    """Return what words say that answer one question only: the last of them.
+
+    A pattern inside a longer one says nothing: "புதுசு இல்ல" is not "புதுசு".
+    """
+    general = [m for m in matches if m.label in ("yes", "no", "repeat")]
+    told = [m for m in only if not any(_inside(m, other) for other in (*only, *general))]
+    if not told:
+        return None
+    last = max(told, key=lambda m: (m.end, -m.start))
+    return (Answer.YES if last.label == "yes" else Answer.NO), last.source
+
+
+def _inside(part: Match[str], whole: Match[str]) -> bool:
+    longer = whole.end - whole.start > part.end - part.start
+    return longer and whole.start <= part.start and part.end <= whole.end
+
+
 def _keypad_word(words: Sequence[Word], expecting: Slot | None) -> tuple[Answer | None, str]:
     """Read "ஒண்ணு" as yes and "ரெண்டு" as no: some callers say the number instead of pressing it."""
-    if expecting is Slot.CONSENT and len(words) == 1:
+    if expecting in (Slot.CONSENT, Slot.CALL_BACK) and len(words) == 1:
         if words[0].text in ("ஒண்ணு", "ஒன்று", "ஒன்னு", "1", "one"):
             return Answer.YES, words[0].text
         if words[0].text in ("ரெண்டு", "இரண்டு", "2", "two"):

@@ -12,6 +12,8 @@ from agent.understanding.answers import Reply
 
 STORY = frozenset({None, Slot.COMPLAINT, Slot.CLARIFY, Slot.CONSENT})
 """Questions after which a caller may tell everything at once."""
+ASIDE_STORY = frozenset({Slot.RESUME, Slot.SAME_ISSUE, Slot.FIXED, Slot.ADULT})
+"""Yes-or-no questions at which a caller may tell a trouble instead."""
 PLACES = frozenset({Slot.PLACE, Slot.DISTRICT, Slot.AREA})
 """Questions for a place."""
 CHECKING = frozenset({Slot.CONFIRM, Slot.CORRECTION})

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.tamil.words import Word
+from agent.understanding.nearness import Sign, together
 from agent.understanding.patterns import GAP, Match, PatternBook
 from agent.understanding.tables import read_toml
 
 _CRY_WORDS = 4
 """A cry for help has no more words than this."""
-_REACH = 10
-"""Words that stand this near one another tell of one event, in whatever order they were said."""
 _BEFORE, _AFTER = 8, 10
 """A word of time this many words before or after a danger tells when it was."""
 _NOW_REACH = 3
@@ -47,15 +46,6 @@ class Hazard:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sign:
-    """A stretch of words that speaks for a danger or a purpose."""
-
-    evidence: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Scene:
     """Everything the table knows that one utterance holds."""
 
@@ -67,31 +57,9 @@ class _Scene:
         """Matches of one list of patterns."""
         return self.by_label.get((name, kind), [])
 
-    def together(self, row: str) -> _Sign | None:
-        """Return where all classes of ``row`` were said near one another, in any order.
-
-        Args:
-            row: names of classes, and the reach in words where it is not the usual one.
-        """
-        names = row.split()
-        reach = int(names.pop()) if names[-1].isdigit() else _REACH
-        if not all(name in self.classes for name in names):
-            return None
-        first, *others = (self.classes[name] for name in names)
-        for anchor in first:
-            # A word stands for one class only: the same தண்ணி is not both water and drink.
-            near = [[m for m in ms if _apart(m, anchor) <= reach] for ms in others]
-            if all(near):
-                chosen = [anchor, *(min(ms, key=lambda m: _apart(m, anchor)) for ms in near)]
-                return _Sign(row, min(m.start for m in chosen), max(m.end for m in chosen))
-        return None
-
-
-def _apart(one: Match[_Label], other: Match[_Label]) -> int:
-    """Words between two matches; very many when they overlap."""
-    if one.start < other.end and other.start < one.end:
-        return 1000
-    return max(one.start - other.end, other.start - one.end)
+    def together(self, row: str) -> Sign | None:
+        """Return where all classes of ``row`` were said near one another, in any order."""
+        return together(self.classes, row)
 
 
 class Emergencies:
@@ -160,7 +128,7 @@ class Emergencies:
 
     def _signs(
         self, hazard: Mapping[str, Any], scene: _Scene, words: Sequence[Word], *, short: bool
-    ) -> Iterator[_Sign]:
+    ) -> Iterator[Sign]:
         """Yield what speaks for a danger and is neither excused nor only supposed."""
         name = hazard["name"]
         if scene.said(name, "unless") and not scene.said(name, "not_unless"):
@@ -175,7 +143,7 @@ class Emergencies:
             if _told_of(match, animals, ()):
                 continue
             if hazard.get("threat", False) or not self._unreal(match, words, supposed):
-                yield _Sign(match.source, match.start, match.end)
+                yield Sign(match.source, match.start, match.end)
 
     def _supposed(
         self, by_label: Mapping[_Label, list[Match[_Label]]], words: Sequence[Word]
@@ -250,7 +218,7 @@ def _same_voice(part: str, word: Word) -> bool:
     return written[first] not in _VOICED and not (hard == "ட" and written[first].endswith("h"))
 
 
-def _over(scene: _Scene, sign: _Sign, hazard: Mapping[str, Any]) -> bool:
+def _over(scene: _Scene, sign: Sign, hazard: Mapping[str, Any]) -> bool:
     """Tell whether the danger is past, or an old habit where it does not last."""
     lasting = hazard.get("lasting", False)
     if scene.said("past", "done") and not lasting:

@@ -32,6 +32,8 @@ _FOLDED_FROM = 4
 _KEY_PREFIX_FROM = 5
 _KEY_PREFIX_BESIDE = 4
 """Inside a pattern of several words, the others vouch for a short one (thee *pidi*chiruchu)."""
+_SAYS_NOTHING = 2
+"""Initials have no longer keys: எஸ்.ஐ (sub-inspector) would be the *is a* of English."""
 _JOINED_FROM = 6
 _SANDHI = ("க்", "ச்", "த்", "ப்")
 _HALVES = (*_SANDHI, "ட்")
@@ -279,7 +281,11 @@ def _compile(label: Label, source: str) -> _Pattern[Label] | None:
     if not parts:
         return None
     if len(parts) > 1:
-        parts = [replace(part, least_key=_KEY_PREFIX_BESIDE) for part in parts]
+        initials = all(len(part.key) <= _SAYS_NOTHING for part in parts)
+        parts = [
+            replace(part, least_key=_KEY_PREFIX_BESIDE, key="" if initials else part.key)
+            for part in parts
+        ]
     whole = "".join(part.plain for part in parts)
     joinable = not any(gaps) and not any(p.text == NUMBER or p.text.isascii() for p in parts)
     joined = whole if joinable and len(whole) >= _JOINED_FROM else ""

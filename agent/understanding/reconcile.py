@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from agent.complaint import Category, Decision, Intent, Place, Slot, UnderstoodTurn
+from agent.complaint import Category, Decision, Intent, Place, Slot, Topic, UnderstoodTurn
 from agent.tamil.normalize import clean
 from agent.tamil.words import Word, split_words
 from agent.understanding.hearing import PLACES, STORY
 from agent.understanding.model_answer import ModelAnswer, quoted
 from agent.understanding.rules import TurnContext
+from agent.understanding.topics import IN_DANGER, SETTLED
 
 Reader = Callable[[str, Slot | None, TurnContext | None], UnderstoodTurn]
 """How our tables read words in the light of a question: ``Rules.understand``."""
@@ -50,7 +51,7 @@ def doubt_of(turn: UnderstoodTurn, expecting: Slot | None) -> Doubt:
         turn: as the rules read it.
         expecting: the question that was open.
     """
-    if turn.emergency or not turn.text or turn.asks is not None:
+    if turn.emergency or not turn.text or turn.asks is not None or turn.topic in SETTLED:
         return Doubt()
     placed = turn.place is not None and (bool(turn.place.candidates) or turn.place.outside)
     if expecting in PLACES:
@@ -134,6 +135,7 @@ def _with_purpose(
             intent=Intent.EMERGENCY,
             categories=(Category.EMERGENCY,),
             emergency=True,
+            topic=turn.topic if turn.topic in IN_DANGER else None,
             decisions=(*_without(turn, "category", "intent"), danger_reason),
         )
     told = tuple(
@@ -151,6 +153,7 @@ def _with_purpose(
             turn,
             intent=Intent.COMPLAINT,
             categories=told,
+            topic=None if turn.topic is Topic.ANGER else turn.topic,
             decisions=(*_without(turn, "category", "intent"), *reasons),
         )
     said_so = quoted(text, words, answer.intent_words) is not None

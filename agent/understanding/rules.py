@@ -9,27 +9,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from agent.complaint import Answer, Category, Decision, Intent, Place, Slot, UnderstoodTurn
+from agent.complaint import Answer, Category, Decision, Intent, Place, Slot, Topic, UnderstoodTurn
 from agent.tamil.normalize import clean
-from agent.tamil.words import split_words
+from agent.tamil.words import masked, split_words
 from agent.understanding.answers import Replies
 from agent.understanding.days import Days, Lasting
-from agent.understanding.hearing import CHECKING, DETAIL, PLACES, STORY, Heard, decision, hear
+from agent.understanding.hearing import (
+    ASIDE_STORY,
+    CHECKING,
+    DETAIL,
+    PLACES,
+    STORY,
+    Heard,
+    decision,
+    hear,
+)
 from agent.understanding.keywords import DISPUTED, Keywords
 from agent.understanding.landmarks import Landmarks
 from agent.understanding.names import Names
 from agent.understanding.phone_digits import DigitReader
 from agent.understanding.phones import TicketCheck, as_phone, gather, nine_digits
 from agent.understanding.places import FoundPlace, PlaceResolver
+from agent.understanding.settling import settled, told_wrong
 from agent.understanding.story import Story, StoryReader
+from agent.understanding.topics import FoundTopic, Topics, with_topic
 
 _TICKET_DIGITS = 9
 _DIALLED = 4
 """From so many digits on a number is being said."""
 _NO_DETAILS = frozenset({Intent.HUMAN, Intent.ABUSE, Intent.WRONG_NUMBER})
 """Who says this at a question gives no landmark and no name."""
-_UNSAID = "..."
-"""Stands for words that are not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,7 @@ class Rules:
         self._digits = DigitReader()
         self._names = Names()
         self._landmarks = Landmarks()
+        self._topics = Topics()
 
     @classmethod
     def load(cls, valid_ticket: TicketCheck = nine_digits) -> Rules:
@@ -99,13 +109,22 @@ class Rules:
         )
         found = self._find_place(heard, context.place)
         story = self._story.read(heard, found)
-        if self._asks_back(heard, story, found):
+        topic = self._topic(heard, story, found)
+        if topic is not None and topic.topic is Topic.CHILD and story.hazard is None:
+            # "I am in the sixth class" is no trouble at school.
+            story = self._story.read(heard, found, topic.used)
+        if topic is None and self._asks_back(heard, story, found):
             return UnderstoodTurn(said, expecting, asks=story.asks)
         turn = self._story.tell(turn, heard, story)
         turn = self._with_place(turn, heard, found)
         turn = self._with_numbers(turn, heard, context.phone_digits)
         turn = self._with_details(turn, heard, found, now=story.hazard is not None and story.agreed)
-        return _settled(turn, heard)
+        return with_topic(settled(turn, heard), topic, heard)
+
+    def _topic(self, heard: Heard, story: Story, found: FoundPlace | None) -> FoundTopic | None:
+        """Return what the turn is about beside a trouble; place names say nothing about it."""
+        words = masked(heard.words, found.used if found is not None else ())
+        return self._topics.find(heard, words, story, lambda said: self._story.named(said, heard))
 
     @staticmethod
     def _asks_back(heard: Heard, story: Story, found: FoundPlace | None) -> bool:
@@ -128,7 +147,7 @@ class Rules:
             return self._named_place(heard, after)
         if heard.expecting is Slot.LANDMARK and known is None:
             return self._places.in_story(heard.text, heard.words, after)
-        if heard.expecting in STORY or heard.expecting in CHECKING:
+        if heard.expecting in STORY | CHECKING | ASIDE_STORY:
             return self._places.in_story(heard.text, heard.words, after)
         return None
 
@@ -251,7 +270,7 @@ class Rules:
             landmark=None if silent else self._landmark(heard, turn, found),
             name=None if silent else self._name(heard, turn),
         )
-        turn = _told_wrong(turn, heard)
+        turn = told_wrong(turn, heard)
         if days is None or lasting is None:
             return turn
         reason = decision("days", str(days), lasting.evidence, 1.0 if lasting.sure else DISPUTED)
@@ -280,7 +299,7 @@ class Rules:
             return self._landmarks.asked(heard.text, heard.words)
         if heard.expecting in PLACES:
             return self._landmarks.beside_place(heard.text, heard.words, found)
-        if heard.expecting in STORY:
+        if _tells(heard, turn):
             return self._landmarks.in_story(heard.text, heard.words, found)
         return None
 
@@ -295,7 +314,7 @@ class Rules:
             return self._own_name(heard)
         if heard.expecting in CHECKING and turn.corrects is Slot.NAME:
             return self._names.corrected(heard.text, heard.words)
-        if heard.expecting in STORY:
+        if _tells(heard, turn):
             return self._names.read(heard.text, heard.words, asked=False)
         return None
 
@@ -303,29 +322,9 @@ class Rules:
         return self._names.read(heard.text, heard.words, asked=False)
 
 
-def _told_wrong(turn: UnderstoodTurn, heard: Heard) -> UnderstoodTurn:
-    """Say which part a new value at the read-back corrects, when the caller did not name it."""
-    if heard.expecting not in CHECKING or turn.answer is Answer.YES:
-        return turn
-    named_place = turn.place is not None and bool(turn.place.candidates)
-    doubtful = turn.answer is Answer.NO or turn.correction or heard.expecting is Slot.CORRECTION
-    if turn.categories and doubtful and turn.corrects in (None, Slot.PLACE) and not named_place:
-        return replace(turn, corrects=Slot.COMPLAINT, place=None)
-    if turn.corrects is None and turn.days is not None:
-        return replace(turn, corrects=Slot.DAYS)
-    if turn.corrects is None and turn.landmark is not None:
-        return replace(turn, corrects=Slot.LANDMARK)
-    return turn
-
-
-def _settled(turn: UnderstoodTurn, heard: Heard) -> UnderstoodTurn:
-    """Drop a yes or no that a story only happened to hold."""
-    told = bool(turn.categories) or turn.intent is not None
-    if told and heard.expecting in (None, Slot.COMPLAINT, Slot.CLARIFY):
-        turn = replace(turn, answer=None)
-    if turn.same_number and turn.answer is None and heard.expecting is Slot.SAME_NUMBER:
-        turn = replace(turn, answer=Answer.YES)
-    return turn if turn.text.strip() else replace(turn, text=_UNSAID)
+def _tells(heard: Heard, turn: UnderstoodTurn) -> bool:
+    """Tell whether the turn is a story: asked for, or told instead of a yes or no."""
+    return heard.expecting in STORY or (heard.expecting in ASIDE_STORY and bool(turn.categories))
 
 
 def _number_decisions(phone: str | None, ticket: str | None) -> list[Decision]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from agent.complaint import Answer, Aside, Category, Intent, Slot, UnderstoodTurn
 from agent.tamil.words import Word, masked
 from agent.understanding import second_opinion
 from agent.understanding.classifier import Classifier
-from agent.understanding.hearing import CHECKING, DETAIL, STORY, Heard, decision
+from agent.understanding.hearing import ASIDE_STORY, CHECKING, DETAIL, STORY, Heard, decision
 from agent.understanding.intents import Emergencies, Hazard, Purposes, Signals
 from agent.understanding.keywords import DISPUTED, Keywords, Scored
 from agent.understanding.places import FoundPlace
@@ -62,9 +62,20 @@ class StoryReader:
         self._emergencies = Emergencies()
         self._purposes = Purposes()
 
-    def read(self, heard: Heard, found: FoundPlace | None) -> Story:
-        """Read danger and purpose; place names are no words of a complaint."""
-        words = masked(heard.words, found.used if found is not None else ())
+    def named(self, words: Sequence[Word], heard: Heard) -> tuple[Scored, ...]:
+        """Return the troubles that the tables find in some words of an utterance."""
+        return self._keywords.categories(words, heard.number_ends)
+
+    def read(self, heard: Heard, found: FoundPlace | None, apart: Collection[int] = ()) -> Story:
+        """Read danger and purpose; place names are no words of a complaint.
+
+        Args:
+            heard: the utterance.
+            found: the place in it.
+            apart: indexes of words that tell something else.
+        """
+        used = found.used if found is not None else ()
+        words = masked(heard.words, {*used, *apart})
         hazard = self._emergencies.find(words, heard.number_ends, cry=heard.expecting not in DETAIL)
         signals = self._purposes.find(words, heard.number_ends)
         opinion = self._classifier.read(words) if heard.expecting in STORY else None
@@ -90,7 +101,7 @@ class StoryReader:
         if heard.expecting in CHECKING or heard.expecting is Slot.REPEAT:
             denied = [i for i, word in enumerate(words) if word.text in _DENYING]
             later = max([later, *(i + 1 for i in denied)])
-        elif heard.expecting not in STORY:
+        elif heard.expecting not in STORY | ASIDE_STORY:
             return ()
         ends = heard.number_ends
         told = self._keywords.categories(masked(words, range(later)), ends) if later else ()
@@ -108,7 +119,9 @@ class StoryReader:
                 # "ஆமா, ரோட்டு மேல": a word of a trouble is none, unless it is set beside the first.
                 clear = self._keywords.adds_more(words)
                 return tuple(s for s in told if s.score >= _NAMED) if clear else ()
-            case Slot.CONFIRM | Slot.REPEAT:
+            case (
+                Slot.CONFIRM | Slot.REPEAT | Slot.RESUME | Slot.SAME_ISSUE | Slot.FIXED | Slot.ADULT
+            ):
                 return tuple(s for s in told if s.score >= _NAMED)
             case _:
                 return told
@@ -162,6 +175,8 @@ def _intent(
     if signals.has("human") and not (sure and "human" not in signals.firm):
         return Intent.HUMAN
     if heard.expecting is Slot.REPEAT and (categories or signals.has("another")):
+        return Intent.COMPLAINT
+    if heard.expecting in ASIDE_STORY and categories:
         return Intent.COMPLAINT
     if heard.expecting not in STORY and heard.expecting is not Slot.TICKET:
         insulted = signals.has("abuse") and not placed and heard.expecting not in CHECKING

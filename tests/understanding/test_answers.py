@@ -1,6 +1,7 @@
 import pytest
 
-from agent.complaint import Answer, Slot
+from agent.complaint import Answer, Category, Intent, Slot
+from agent.settings import PROJECT_DIR
 from agent.tamil.words import split_words
 from agent.understanding.answers import Replies
 
@@ -151,3 +152,29 @@ def test_nobody_is_called_where_it_is_forbidden(replies):
 def test_a_refused_other_number_is_no_refusal_of_this_one(replies):
     reply = replies.read(split_words("வேற நம்பர் வேண்டாம், இதே நம்பர்தான்"), Slot.PHONE)
     assert (reply.answer, reply.same_number) == (None, True)
+
+
+def _only_here() -> list[tuple[str, str, str]]:
+    lines = (PROJECT_DIR / "tests" / "data" / "yes_no.tsv").read_text("utf-8").splitlines()
+    asked, answer, said = zip(*(x.split("\t") for x in lines if x[:1] != "#"), strict=True)
+    return list(zip(asked, answer, said, strict=True))
+
+
+@pytest.mark.parametrize(("asked", "answer", "said"), _only_here())
+def test_questions_of_side_flows_are_answered_in_their_own_words(rules, asked, answer, said):
+    assert rules.understand(said, Slot(asked)).answer is Answer(answer)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "answer", "category"),
+    [
+        ("same_issue", "இல்ல, தெரு விளக்கு எரியல", Answer.NO, Category.STREETLIGHT),
+        ("same_issue", "புதுசு, எங்க தெருவுல சாக்கடை அடைச்சிருக்கு", Answer.NO, Category.SEWAGE),
+        ("fixed", "இன்னும் தண்ணி வரல", Answer.NO, Category.WATER),
+        ("resume", "குப்பை ரெண்டு வாரமா அள்ளல", None, Category.GARBAGE),
+        ("adult", "தெரு விளக்கு எரியல", None, Category.STREETLIGHT),
+    ],
+)
+def test_a_trouble_told_instead_of_yes_or_no_is_kept(rules, asked, said, answer, category):
+    turn = rules.understand(said, Slot(asked))
+    assert (turn.answer, turn.categories, turn.intent) == (answer, (category,), Intent.COMPLAINT)

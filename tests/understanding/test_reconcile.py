@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.complaint import Category, Intent, Slot
+from agent.complaint import Category, Intent, Slot, Topic
 from agent.errors import ExtractionFailed
 from agent.tamil.normalize import clean
 from agent.tamil.words import split_words
@@ -199,3 +200,16 @@ def test_fewer_words_of_a_place_do_not_open_it_again() -> None:
     assert turn.place is not None
     told = answer(place_words="ஆத்தூர்ல")
     assert reconcile(turn, told, RULES.understand, Slot.COMPLAINT).place == turn.place
+
+
+def test_a_topic_is_kept_and_what_is_all_topic_is_not_asked_about() -> None:
+    court = RULES.understand("என் கேஸ் கோர்ட்ல நடக்குது, தீர்ப்பு எப்ப வரும்", Slot.COMPLAINT)
+    assert court.topic is Topic.COURT
+    assert not doubt_of(court, Slot.COMPLAINT)
+    told = ModelAnswer.model_validate(
+        {"intent": "complaint", "complaints": [{"code": "CORRUPTION", "words": "அந்த விசயம்"}]}
+    )
+    for topic, kept in ((Topic.CHILD, Topic.CHILD), (Topic.ANGER, None)):
+        turn = replace(RULES.understand(UNCLEAR, Slot.COMPLAINT), topic=topic)
+        settled = reconcile(turn, told, RULES.understand, Slot.COMPLAINT)
+        assert (settled.categories, settled.topic) == ((Category.CORRUPTION,), kept)
