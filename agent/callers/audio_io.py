@@ -23,9 +23,12 @@ from livekit import rtc
 from livekit.agents.voice import io
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from agent.callers.clock import Clock
+    from agent.callers.line_effects import LineEffects
 
 LINE_RATE = 16_000
 """Hertz of the frames the agent hears."""
@@ -51,28 +54,48 @@ class CallerLine(io.AudioInput):
     """The caller's voice as the agent hears it, for one call. Owned by that call.
 
     ``speed`` plays the line that much faster than real time; the frames keep their 20 ms each.
+    ``effects`` are the noise and the losses of this line, None for a clean one.
     """
 
-    def __init__(self, clock: Clock, *, speed: float = 1.0, seed: int = 0) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        speed: float = 1.0,
+        seed: int = 0,
+        effects: LineEffects | None = None,
+    ) -> None:
         super().__init__(label="simulated caller")
         self._clock = clock
         self._speed = speed
         self._noise = np.random.default_rng(seed)
+        self._effects = effects
         self._started_at: float | None = None
         self._frames = 0
         self._waiting: deque[NDArray[np.int16]] = deque()
         self._voice_ends_after = 0
+        self._voice_begins_after: int | None = None
         self._said = asyncio.Event()
         self._closed = False
         self.voice_ended_at: float | None = None
         """Clock time at which the last audible sample of the last utterance was on the line."""
+        self.voice_began_at: float | None = None
+        """The same of the first audible sample of the utterance on the line."""
+        self.spoken: list[tuple[float, float]] = []
+        """Clock times between which the caller was heard, an entry an utterance."""
 
     def say(self, pcm: NDArray[np.int16]) -> None:
         """Put an utterance (int16 mono, 16 kHz) on the line from the next frame on."""
         self._said.clear()
         blocks = [pcm[i : i + _FRAME_SAMPLES] for i in range(0, len(pcm), _FRAME_SAMPLES)]
         self._waiting.extend(blocks)
-        self._voice_ends_after = audible_span(pcm)[1] - len(pcm)
+        begins, ends = audible_span(pcm)
+        self._voice_begins_after, self._voice_ends_after = begins, ends - len(pcm)
+
+    @property
+    def speaking(self) -> bool:
+        """Whether words of the caller are on the line."""
+        return bool(self._waiting)
 
     async def wait_said(self) -> float:
         """Wait until the utterance is over.
@@ -86,6 +109,7 @@ class CallerLine(io.AudioInput):
     def hang_up(self) -> None:
         """End the line: the agent's audio stream ends with the next frame."""
         self._closed = True
+        self._waiting.clear()
         self._said.set()
 
     async def __anext__(self) -> rtc.AudioFrame:
@@ -106,12 +130,19 @@ class CallerLine(io.AudioInput):
         if speaking:
             block = self._waiting.popleft()
             noise[: len(block)] += block
+            if self._voice_begins_after is not None:
+                ahead_s = self._voice_begins_after / LINE_RATE - FRAME_S
+                self.voice_began_at = due + ahead_s / self._speed
+                self._voice_begins_after = None
         if speaking and not self._waiting:
             # A frame is delivered when its last sample was spoken: that is the time `due`.
             missing = _FRAME_SAMPLES - len(block)
             tail_s = (missing - self._voice_ends_after) / LINE_RATE
             self.voice_ended_at = due - tail_s / self._speed
+            self.spoken.append((self.voice_began_at or self.voice_ended_at, self.voice_ended_at))
             self._said.set()
+        if self._effects is not None:
+            noise = self._effects.frame(noise)
         return np.clip(np.rint(noise), -32768, 32767).astype(np.int16)
 
 
@@ -168,6 +199,16 @@ class AgentLine(io.AudioOutput):
         while self._segments:
             self._segments[0].flushed = True
             self._finish(interrupted=True)
+
+    @property
+    def track(self) -> Sequence[tuple[float, NDArray[np.int16]]]:
+        """What reached the caller: clock time of each stretch, and its samples at 22,050 Hz."""
+        return self._track
+
+    @property
+    def left_s(self) -> float:
+        """Seconds of speech on the line's own clock that are here and have not been played."""
+        return sum(each.samples - each.played for each in self._segments) / AGENT_RATE
 
     @property
     def busy(self) -> bool:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from rapidfuzz import fuzz
 
-from agent.callers.script_file import CALLER_ID, Expected
+from agent.callers.expected import Expected
+from agent.callers.outcome import NO_TRACES, Traces
+from agent.callers.script_file import CALLER_ID
+from agent.callers.words import same_words
 from agent.complaint import Intent
 from agent.tamil.normalize import clean
 from agent.tamil.sound import sound_key
@@ -19,7 +22,12 @@ if TYPE_CHECKING:
 
     from agent.callers.outcome import OutcomeRow
 
-REQUIRED = frozenset({"intent", "tickets", "category", "constituency", "phone"})
+_EXACT = (
+    "outcome", "partial", "needs_listening", "callback", "consent", "reported_again", "reopened",
+    "verified", "rating", "request", "resumes",
+)  # fmt: skip
+"""Fields about the call as a whole: compared exactly, required when they are named."""
+REQUIRED = frozenset({"intent", "tickets", "category", "constituency", "phone", *_EXACT})
 """A call passes when these are right; the other fields are reported and counted."""
 LOOSE_SCORE = 75.0
 """Names and landmarks match from this similarity on (0..100): spellings and case endings vary."""
@@ -75,6 +83,13 @@ _DECIDED_BY = {
     "days": frozenset({"days", "complaint"}),
     "name": frozenset({"name"}),
     "tickets": frozenset({"complaint", "confirm"}),
+    "consent": frozenset({"consent"}),
+    "rating": frozenset({"rating"}),
+    "reopened": frozenset({"fixed", "status"}),
+    "verified": frozenset({"fixed", "status"}),
+    "reported_again": frozenset({"same_issue", "complaint"}),
+    "resumes": frozenset({"resume"}),
+    "request": frozenset({"right", "complaint", "info"}),
 }
 """Which turns of the caller decide a field; all others are decided by how he opens."""
 _OPENINGS = frozenset(
@@ -83,7 +98,11 @@ _OPENINGS = frozenset(
 
 
 def grade(
-    expected: Expected, rows: Sequence[OutcomeRow], caller: str, said: Sequence[Said]
+    expected: Expected,
+    rows: Sequence[OutcomeRow],
+    caller: str,
+    said: Sequence[Said],
+    traces: Traces = NO_TRACES,
 ) -> dict[str, Mark]:
     """Mark every field the script names.
 
@@ -92,6 +111,7 @@ def grade(
         rows: the tickets of the call, or its one call row; empty when it left nothing.
         caller: the number the call came from.
         said: the caller's turns, to tell why a field is wrong.
+        traces: what the call did besides its own tickets.
 
     Returns:
         Field name -> mark; a field is absent when the script does not name it.
@@ -100,7 +120,7 @@ def grade(
         name: mark
         for name, judge in _JUDGES.items()
         if (mark := judge(expected, rows, caller)) is not None
-    }
+    } | _traced(expected, rows, traces)
     return {
         name: mark if mark.ok else Mark(mark.want, mark.got, ok=False, cause=find_cause(name, said))
         for name, mark in marks.items()
@@ -128,11 +148,6 @@ def find_cause(field: str, said: Sequence[Said]) -> Cause:
     return Cause.UNDERSTOOD
 
 
-def same_words(said: str, heard: str | None) -> bool:
-    """Whether two texts are the same words, whatever their punctuation and spacing."""
-    return heard is not None and _letters(said) == _letters(heard)
-
-
 def alike(want: str, got: str) -> bool:
     """Whether two names or landmarks are the same one: case endings and scripts may differ."""
     wanted, given = _sound(want), _sound(got)
@@ -142,11 +157,6 @@ def alike(want: str, got: str) -> bool:
     joined = wanted.replace(" ", "")
     whole = len(joined) >= _WHOLE_WORD and given.replace(" ", "").startswith(joined)
     return whole or score >= LOOSE_SCORE
-
-
-def _letters(text: str) -> str:
-    # \w knows no Tamil vowel signs: to it they are marks, not letters.
-    return re.sub(r"[^\w\u0b80-\u0bff]+|_", "", clean(text)).lower()
 
 
 def _sound(text: str) -> str:
@@ -172,14 +182,22 @@ def _intent(expected: Expected, rows: Sequence[OutcomeRow], _: str) -> Mark | No
 
 
 def _tickets(expected: Expected, rows: Sequence[OutcomeRow], _: str) -> Mark | None:
-    if not expected.says("intent"):
+    if not expected.says("intent") and not expected.says("tickets"):
         return None
-    opens = expected.intent in _TICKET_INTENTS
-    want = len(expected.categories or (None,)) if opens else 0
+    want = _wanted_tickets(expected)
     tickets = [row for row in rows if row.ticket]
     linked = all(row.linked_to == tickets[0].ticket for row in tickets[1:])
     got: Any = len(tickets) if linked else f"{len(tickets)}, not linked"
     return Mark(want, got, ok=got == want)
+
+
+def _wanted_tickets(expected: Expected) -> int:
+    """The number the script names; else one a complaint, none where a known ticket takes it."""
+    if expected.tickets is not None:
+        return expected.tickets
+    if expected.intent not in _TICKET_INTENTS or expected.reported_again or expected.reopened:
+        return 0
+    return len(expected.categories or (None,))
 
 
 def _category(expected: Expected, rows: Sequence[OutcomeRow], _: str) -> Mark | None:
@@ -257,6 +275,36 @@ def _place(expected: Expected, rows: Sequence[OutcomeRow], _: str) -> Mark | Non
     got = row.place if row else None
     same = want is not None and got is not None and want.casefold() == got.casefold()
     return Mark(want, got, ok=same or (want is None and row is not None and got is None))
+
+
+def _traced(expected: Expected, rows: Sequence[OutcomeRow], traces: Traces) -> dict[str, Mark]:
+    """Marks of the fields about the call as a whole; a null wants nothing there."""
+    tickets = [row for row in rows if row.ticket]
+    got: dict[str, Any] = {
+        "outcome": traces.outcome,
+        "partial": _same_in_all([row.partial for row in tickets]),
+        "needs_listening": _same_in_all([row.needs_listening for row in tickets]),
+        "callback": traces.callback,
+        "consent": traces.consent,
+        "reported_again": _shown(list(traces.reported_again)),
+        "reopened": _shown(list(traces.reopened)),
+        "verified": _shown(list(traces.verified)),
+        "rating": traces.rating,
+        "request": traces.request,
+        "resumes": traces.resumed,
+    }
+    named = {name: getattr(expected, name) for name in _EXACT if expected.says(name)}
+    wants = {
+        name: want.value if isinstance(want, StrEnum) else want for name, want in named.items()
+    }
+    return {name: Mark(want, got[name], ok=want == got[name]) for name, want in wants.items()}
+
+
+def _same_in_all(values: list[bool]) -> bool | str | None:
+    """What is true of all tickets; None without any."""
+    if len(set(values)) > 1:
+        return "of some"
+    return values[0] if values else None
 
 
 def _shown(values: list[str]) -> Any:

@@ -62,6 +62,12 @@ def traffic(seconds: float, seed: int = 0) -> Samples:
     return _on_the_line(sound)
 
 
+def hiss(seconds: float, seed: int = 0) -> Samples:
+    """The even hiss of a bad connection, in the telephone band."""
+    rng = np.random.default_rng(seed)
+    return _on_the_line(rng.normal(0, 1, int(seconds * RATE)))
+
+
 def muted(seconds: float, seed: int = 0) -> Samples:
     """A line on which nobody speaks: the noise of the line alone."""
     rng = np.random.default_rng(seed)

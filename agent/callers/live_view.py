@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from agent.callers.grading import same_words
 from agent.callers.scripted_caller import Origin
+from agent.callers.words import same_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,7 +82,7 @@ class LiveView:
             title = f"Ticket {row.ticket}" if row.ticket else "Call row (no ticket)"
             self._console.print(Text(title, "bold"))
             for name, value in row.to_json().items():
-                if value not in (None, [], "") and name != "ticket":
+                if value not in (None, [], "") and value is not False and name != "ticket":
                     shown = ", ".join(map(str, value)) if isinstance(value, list) else value
                     self._console.print(Text(f"  {name:<13}{shown}"), soft_wrap=True)
 

@@ -10,15 +10,18 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from agent.callers.isolation import parts_for
+from agent.callers.measures import Trace, measure
+from agent.callers.overlap import Manners
 from agent.callers.play_spoken import SpokenConversation
 from agent.callers.play_typed import converse_typed
 from agent.callers.played import Exchange, Listener, PlayedCall
-from agent.callers.seeding import CHANNEL, seed_tickets
+from agent.callers.seeding import CHANNEL, seed
 from agent.callers.watch import CallWatch
 from agent.complaint import Call
 from agent.wiring import build_session
@@ -47,6 +50,8 @@ class Playing:
     """The line's pace against real time."""
     max_call_s: float = 600.0
     """Wall seconds after which the caller gives up."""
+    manners: Manners = field(default_factory=Manners)
+    """What this caller does besides answering, and his line; without sound they change nothing."""
 
 
 async def play_call(
@@ -71,21 +76,27 @@ async def play_call(
     Raises:
         TicketError: the tickets the script presumes could not be stored.
     """
-    await asyncio.to_thread(seed_tickets, parts.store, script)
+    seeded = await asyncio.to_thread(seed, parts.store, script)
     call = _call(script)
     watch = CallWatch(time.monotonic)
     exchanges: list[Exchange] = []
     began_at = time.monotonic()
-    session, intake = build_session(parts, call, audio=playing.audio, observer=watch)
+    own = parts_for(parts, script.settings)
+    session, intake = build_session(own, call, audio=playing.audio, observer=watch)
     outcome, greeting_s = "error", None
+    trace: Trace | None = None
     try:
         with suppress(TimeoutError):
             outcome = "too_long"
             async with asyncio.timeout(playing.max_call_s):
                 if playing.audio:
-                    spoken = SpokenConversation(session, intake, watch, speaker, listener)
-                    outcome = await spoken.run(exchanges, seed=call.caller, speed=playing.speed)
-                    greeting_s = spoken.greeting_s
+                    spoken = SpokenConversation(
+                        session, intake, watch, speaker, listener, playing.manners
+                    )
+                    try:
+                        outcome = await spoken.run(exchanges, seed=script.id, speed=playing.speed)
+                    finally:
+                        greeting_s, trace = spoken.greeting_s, spoken.trace()
                 else:
                     outcome = await converse_typed(
                         session, intake, watch, speaker, listener, exchanges
@@ -96,7 +107,17 @@ async def play_call(
     ended = watch.outcome or outcome
     if listener is not None:
         listener.call_ended(ended)
-    return PlayedCall(call.id, tuple(exchanges), ended, round(seconds, 3), greeting_s)
+    agent_turns = sum(bool(ask.text) for ask in watch.asks)
+    return PlayedCall(
+        call.id,
+        tuple(exchanges),
+        ended,
+        round(seconds, 3),
+        greeting_s,
+        measure(exchanges, script, agent_turns=agent_turns, trace=trace),
+        call.started_at,
+        seeded,
+    )
 
 
 async def _put_away(session: AgentSession[Call], intake: Intake, outcome: str) -> None:

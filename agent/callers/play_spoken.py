@@ -1,8 +1,9 @@
 """One conversation in sound: a caller who waits for the agent to fall silent, then speaks.
 
 The caller reacts 0.3 to 0.6 s after the agent's last sound, as people do (a speaker change on the
-telephone takes about 0.2 s, plus the thought), and never speaks over it. The answer's delay is
-measured on the two waveforms, not from events.
+telephone takes about 0.2 s, plus the thought). He speaks over it only where his script says so, and
+then murmurs or begins to answer early (agent/callers/overlap.py). The answer's delay is measured on
+the two waveforms, not from events.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.callers.audio_io import AgentLine, CallerLine
+from agent.callers.audio_io import LINE_RATE, AgentLine, CallerLine
 from agent.callers.clock import WallClock
+from agent.callers.keypresses import press_keys
+from agent.callers.measures import Trace, audible_spans
+from agent.callers.overlap import Manners, Overlap
 from agent.callers.play_typed import MAX_TURNS
 from agent.callers.watch import Ask, exchange_of
 
@@ -64,6 +68,7 @@ class SpokenConversation:
         watch: CallWatch,
         speaker: Speaker,
         listener: Listener | None,
+        manners: Manners | None = None,
     ) -> None:
         """Take a session with sound, not yet started, the observer it has, and the caller."""
         self._session = session
@@ -71,6 +76,7 @@ class SpokenConversation:
         self._watch = watch
         self._speaker = speaker
         self._listener = listener
+        self._manners = manners or Manners()
         self._clock: Clock = WallClock()
         self._pending: _Pending | None = None
         self._answered = 0
@@ -78,6 +84,9 @@ class SpokenConversation:
         self._shown_turns = 0
         self._closed = False
         self._began_at = 0.0
+        self._chosen: list[float] = []
+        self._pressed: list[tuple[float, float]] = []
+        self._ended_at = 0.0
 
     async def run(self, exchanges: list[Exchange], *, seed: str, speed: float) -> str:
         """Talk to the end; ``exchanges`` is filled as it goes.
@@ -89,11 +98,16 @@ class SpokenConversation:
         self._reaction = random.Random(number)
         self._speed = speed
         self._exchanges = exchanges
-        self._caller_line = CallerLine(self._clock, speed=speed, seed=number)
+        self._caller_line = CallerLine(
+            self._clock, speed=speed, seed=number, effects=self._manners.effects
+        )
         self._session.on("close", lambda _: self._note_close())
         async with AgentLine(self._clock, speed=speed) as self._agent_line:
             self._session.input.audio = self._caller_line
             self._session.output.audio = self._agent_line
+            self._overlap = Overlap(
+                self._manners, self._clock, number, speed=speed, agent_line=self._agent_line
+            )
             self._began_at = self._clock.now()
             try:
                 await self._session.start(self._intake, record=False)
@@ -102,6 +116,7 @@ class SpokenConversation:
                 return str(over)
             finally:
                 self._close_pending()
+                self._ended_at = self._clock.now()
                 self._caller_line.hang_up()
 
     @property
@@ -109,6 +124,20 @@ class SpokenConversation:
         """Wall seconds from answering to the agent's first sound."""
         first = self._agent_line.first_sound_after(self._began_at)
         return None if first is None else round(first - self._began_at, 3)
+
+    def trace(self) -> Trace:
+        """When who was heard, once the call is over."""
+        return Trace(
+            self._began_at,
+            self._ended_at,
+            audible_spans(self._agent_line.track, self._speed),
+            (*self._caller_line.spoken, *self._pressed),
+            tuple(self._chosen),
+            tuple(self._overlap.barge_ins),
+            tuple(self._overlap.murmurs),
+            self._speed,
+            tuple(ask.at for ask in self._watch.asks),
+        )
 
     async def _talk(self) -> str:
         for _ in range(MAX_TURNS):
@@ -118,25 +147,55 @@ class SpokenConversation:
             if said is None:
                 self._exchanges.append(exchange_of(ask, self._began_at))
                 return self._intake.dialogue.state.outcome if ask.end else "hung_up"
+            if said.hangs_up and not said.text:
+                self._exchanges.append(exchange_of(ask, self._began_at))
+                return "hung_up"
             await self._say(ask, said)
+            if said.hangs_up:
+                return "hung_up"
         return "too_long"
 
     async def _say(self, ask: Ask, said: Utterance) -> None:
         if self._listener is not None:
             self._listener.caller_speaks(self._clock.now() - self._began_at, said)
         pending = self._pending = _Pending(ask, said, None, len(self._watch.turns), cut_off=False)
+        if said.keys:
+            began = self._clock.now()
+            await press_keys(self._intake, said.keys, speed=self._speed)
+            self._pressed.append((began, self._clock.now()))
+            return
         sound = self._speaker.sound(said) if said.text else None
-        if sound is not None and sound.size:
-            self._caller_line.say(sound)
-            pending.voice_ended_at = await self._caller_line.wait_said()
-            pending.cut_off = len(self._watch.asks) > self._answered
+        if sound is None or not sound.size:
+            self._chosen.append(self._clock.now())
+            return
+        talked_over = self._agent_line.busy
+        self._caller_line.say(sound)
+        if said.hangs_up:
+            await self._hang_up_within(len(sound) / LINE_RATE / self._speed)
+            return
+        ended_at = await self._caller_line.wait_said()
+        early = len(self._watch.asks) > self._answered
+        pending.cut_off = early and not talked_over
+        if not (talked_over and (early or self._agent_line.busy)):
+            pending.voice_ended_at = ended_at
+
+    async def _hang_up_within(self, seconds: float) -> None:
+        """Cut the line in the middle of an utterance that takes so many wall seconds."""
+        began = self._clock.now()
+        await self._pass(seconds / 2)
+        self._caller_line.hang_up()
+        self._caller_line.spoken.append((began, self._clock.now()))
 
     async def _next_question(self) -> Ask:
-        """Wait until the agent has said something new and has fallen silent long enough."""
+        """Wait until it is the caller's turn.
+
+        The agent has said something new and has fallen silent long enough, or the caller does not
+        wait for that.
+        """
         while True:
-            await self._until_silent()
+            hears_out = await self._until_silent()
             seen = len(self._watch.asks)
-            if self._watch.asks[-1].end:
+            if self._watch.asks[-1].end or not hears_out:
                 break
             low, high = REACTION_S
             await self._pass(self._reaction.uniform(low, high) / self._speed)
@@ -145,7 +204,8 @@ class SpokenConversation:
         self._answered = len(self._watch.asks)
         return self._watch.asks[-1]
 
-    async def _until_silent(self) -> None:
+    async def _until_silent(self) -> bool:
+        """Wait for the end of the agent's new words; False when the caller breaks in on them."""
         waiting_since = self._clock.now()
         while True:
             if self._closed:
@@ -153,8 +213,12 @@ class SpokenConversation:
             self._show()
             if self._agent_line.busy:
                 waiting_since = self._clock.now()
+            if len(self._watch.asks) > self._answered:
+                self._overlap.murmur(self._watch.asks[-1], self._caller_line)
+                if self._overlap.interrupts(self._watch.asks[-1]):
+                    return False
             if self._has_spoken() and self._is_silent():
-                return
+                return True
             if self._clock.now() - waiting_since > STUCK_AFTER_S:
                 raise _Over("stuck")
             await self._pass(_STEP_S)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from agent.callers.keypresses import press_keys
 from agent.callers.watch import exchange_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ MAX_TURNS = 30
 """Turns after which a caller gives up: the longest example call needs twelve."""
 ANSWER_WITHIN_S = 30.0
 """How long the agent may take to answer a typed turn."""
+KEYS_WITHIN_S = 1.0
+"""Keys that mean something are taken within this time; others are a caller who says nothing."""
 
 
 async def converse_typed(
@@ -58,8 +61,12 @@ async def converse_typed(
         if said is None:
             exchanges.append(exchange_of(ask, began_at))
             return intake.dialogue.state.outcome if ask.end else "hung_up"
-        if listener is not None:
+        if listener is not None and (said.text or not said.hangs_up):
             listener.caller_speaks(watch.now() - began_at, said)
+        if said.hangs_up:
+            _break_off(intake, said)
+            exchanges.append(exchange_of(ask, began_at, said if said.text else None))
+            return "hung_up"
         heard = await _take_turn(session, intake, watch, said)
         exchanges.append(exchange_of(ask, began_at, said, heard=heard))
         if listener is not None and (numbers := watch.take_numbers()):
@@ -72,11 +79,36 @@ async def _take_turn(
 ) -> str | None:
     before = len(watch.turns)
     async with asyncio.timeout(ANSWER_WITHIN_S):
-        if said.text:
+        if said.keys:
+            await _press(intake, watch, said.keys)
+        elif said.text:
             await session.run(user_input=said.text)
         else:
             await intake.silence()
     return " ".join(watch.turns[before:]) or None
+
+
+async def _press(intake: Intake, watch: CallWatch, keys: str) -> None:
+    """Press keys; where the agent makes nothing of them, the caller has said nothing."""
+    asks, turns = len(watch.asks), len(watch.turns)
+    await press_keys(intake, keys)
+    try:
+        async with asyncio.timeout(KEYS_WITHIN_S):
+            while len(watch.turns) == turns and len(watch.asks) == asks:
+                watch.news.clear()
+                await watch.news.wait()
+    except TimeoutError:
+        await intake.silence()
+    while len(watch.asks) == asks:
+        watch.news.clear()
+        await watch.news.wait()
+
+
+def _break_off(intake: Intake, said: Utterance) -> None:
+    """Half a turn: the agent had begun to think about it when the line went dead."""
+    words = said.text.split()
+    if words:
+        intake.dialogue.consider(" ".join(words[: (len(words) + 1) // 2]))
 
 
 async def _next_ask(watch: CallWatch, answered: int) -> Ask | None:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from agent.callers.seeding import NOTHING_SEEDED, Seeded
+from agent.callers.words import same_words
 from agent.complaint import Slot
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from agent.callers.measures import Measures
     from agent.callers.scripted_caller import Utterance
     from agent.conversation.steps import Line
 
@@ -56,6 +61,11 @@ class Exchange:
         return tuple(line.prompt for line in self.lines)
 
     @property
+    def heard_exactly(self) -> bool:
+        """Whether the agent got the words that were said, whatever their punctuation."""
+        return self.said is not None and same_words(self.said.text, self.heard)
+
+    @property
     def quick(self) -> bool:
         """Whether its delay counts against the budget of short answers."""
         return self.asked in QUICK
@@ -73,6 +83,12 @@ class PlayedCall:
     """Length of the call, wall seconds."""
     greeting_s: float | None = None
     """From answering to the agent's first sound, wall seconds; None without sound."""
+    measures: Measures | None = None
+    """How it felt, in figures; None when nobody measured."""
+    started_at: datetime | None = None
+    """UTC; what was seeded for it happened before."""
+    seeded: Seeded = NOTHING_SEEDED
+    """What there was before it."""
 
     @property
     def turns(self) -> int:

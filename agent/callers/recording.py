@@ -101,7 +101,7 @@ def write_recording(path: Path, script: ScriptedCall, clips: Sequence[NDArray[np
     sound = np.concatenate([part for clip in clips for part in (gap, clip)] + [gap])
     path.parent.mkdir(parents=True, exist_ok=True)
     write_wav(path, sound, PHONE_RATE)
-    described = script.model_dump(mode="json", exclude_unset=True)
+    described = script.model_dump(mode="json", exclude_unset=True, by_alias=True)
     text = json.dumps(described, ensure_ascii=False, indent=1)
     path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
 

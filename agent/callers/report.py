@@ -10,7 +10,9 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from agent.callers.grading import Mark, main_cause, passed, same_words
+from agent.callers.grading import Mark, main_cause, passed
+from agent.callers.outcome import NO_TRACES, Traces
+from agent.callers.summary import summary_lines
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +34,17 @@ class CallReport:
     rows: tuple[OutcomeRow, ...]
     marks: dict[str, Mark]
     """Empty when the script expects nothing: such a call is played, not graded."""
+    traces: Traces = NO_TRACES
+    """What the call did besides its own tickets."""
+    flow: str = "other"
+    """Under what it is counted."""
+    turn: int = 1
+    """Which time this caller was played, from 1."""
+
+    @property
+    def label(self) -> str:
+        """The caller, and which time he was played when it was not the first."""
+        return self.id if self.turn == 1 else f"{self.id} (time {self.turn})"
 
     @property
     def passed(self) -> bool:
@@ -48,44 +61,15 @@ class CallReport:
             "turns": self.played.turns,
             "seconds": self.played.seconds,
             "cause": main_cause(self.marks),
+            "flow": self.flow,
+            "time": self.turn,
             "outcome": self.played.outcome,
+            "traces": self.traces.to_json(),
+            "measures": measures.to_json() if (measures := self.played.measures) else None,
             "greeting_s": self.played.greeting_s,
             "call_id": self.played.call_id,
             "dialogue": [_exchange(exchange) for exchange in self.played.exchanges],
         }
-
-
-def summarise(calls: Sequence[CallReport], *, audio: bool, speed: float) -> dict[str, Any]:
-    """The run in figures; delays are in wall seconds."""
-    exchanges = [exchange for call in calls for exchange in call.played.exchanges]
-    answered = [e for e in exchanges if e.said is not None and e.said.text]
-    summary: dict[str, Any] = {
-        "calls": len(calls),
-        "passed": sum(call.passed for call in calls),
-        "graded": sum(bool(call.marks) for call in calls),
-        "tickets": sum(row.ticket is not None for call in calls for row in call.rows),
-        "fields": _accuracies(calls),
-        "turns": sum(call.played.turns for call in calls),
-        "seconds": round(sum(call.played.seconds for call in calls), 3),
-        "mode": "audio" if audio else "text",
-    }
-    if audio:
-        summary |= {
-            "speed": speed,
-            "greeting_s": _percentiles(
-                [c.played.greeting_s for c in calls if c.played.greeting_s is not None]
-            ),
-            "delay_s": {
-                "quick": _percentiles([d for c in calls for d in c.played.delays(quick=True)]),
-                "patient": _percentiles([d for c in calls for d in c.played.delays(quick=False)]),
-            },
-            "cut_offs": sum(exchange.cut_off for exchange in exchanges),
-            "heard_exactly": {
-                "right": sum(same_words(_words(e), e.heard) for e in answered),
-                "turns": len(answered),
-            },
-        }
-    return summary
 
 
 def write_report(path: Path, calls: Sequence[CallReport], summary: dict[str, Any]) -> None:
@@ -113,51 +97,10 @@ def print_report(console: Console, calls: Sequence[CallReport], summary: dict[st
         for name, mark in call.marks.items():
             if not mark.ok:
                 cause = f" ({mark.cause.value})" if mark.cause else ""
-                line = (
-                    f"{call.id} {name}: wanted {_shown(mark.want)}, got {_shown(mark.got)}{cause}"
-                )
-                console.print(Text(line), soft_wrap=True)
+                told = f"wanted {_shown(mark.want)}, got {_shown(mark.got)}{cause}"
+                console.print(Text(f"{call.label} {name}: {told}"), soft_wrap=True)
     for line in summary_lines(summary):
         console.print(Text(line), soft_wrap=True)
-
-
-def summary_lines(summary: dict[str, Any]) -> list[str]:
-    """The figures as sentences."""
-    lines = [
-        f"{summary['passed']} of {summary['calls']} calls passed; {summary['tickets']} tickets; "
-        f"{summary['turns']} turns in {summary['seconds']:.1f} s ({summary['mode']})."
-    ]
-    fields = summary["fields"].items()
-    if fields:
-        figures = (f"{name} {field['right']}/{field['graded']}" for name, field in fields)
-        lines.append(f"Right fields: {', '.join(figures)}.")
-    if summary["mode"] == "audio":
-        lines += _audio_lines(summary)
-    return lines
-
-
-def _audio_lines(summary: dict[str, Any]) -> list[str]:
-    lines = []
-    greeting = summary["greeting_s"]
-    if greeting["count"]:
-        lines.append(f"Answered -> greeting: p50 {greeting['p50']:.2f} s.")
-    names = {"quick": "short answers", "patient": "stories, landmarks, days and numbers"}
-    for kind, name in names.items():
-        delay = summary["delay_s"][kind]
-        if delay["count"]:
-            lines.append(
-                f"Caller stops -> agent speaks, {name}: p50 {delay['p50']:.2f} s, "
-                f"p95 {delay['p95']:.2f} s over {delay['count']} turns."
-            )
-    heard = summary["heard_exactly"]
-    lines.append(
-        f"Heard word for word: {heard['right']} of {heard['turns']} turns; "
-        f"cut off too early: {summary['cut_offs']}."
-    )
-    return lines
-
-
-_HEADINGS = ("call", "", "intent", "category", "seat", "ticket", "turns", "s", "delay", "wrong")
 
 
 def _table(calls: Sequence[CallReport]) -> Table:
@@ -189,7 +132,7 @@ def _cells(call: CallReport) -> list[Text]:
     delays = call.played.delays(quick=True) + call.played.delays(quick=False)
     first = call.rows[0] if call.rows else None
     return [
-        Text(call.id),
+        Text(call.label),
         Text(*verdict),
         Text(first.intent or "-" if first else "no row"),
         Text("+".join(row.category for row in call.rows if row.category) or "-"),
@@ -223,30 +166,6 @@ def _exchange(exchange: Exchange) -> dict[str, Any]:
         "delay_s": exchange.delay_s,
         "cut_off": exchange.cut_off,
     }
-
-
-def _words(exchange: Exchange) -> str:
-    return exchange.said.text if exchange.said else ""
-
-
-def _accuracies(calls: Sequence[CallReport]) -> dict[str, dict[str, Any]]:
-    names = dict.fromkeys(name for call in calls for name in call.marks)
-    figures = {}
-    for name in names:
-        marks = [call.marks[name].ok for call in calls if name in call.marks]
-        figures[name] = {
-            "right": sum(marks),
-            "graded": len(marks),
-            "accuracy": round(sum(marks) / len(marks), 4),
-        }
-    return figures
-
-
-def _percentiles(delays: list[float]) -> dict[str, Any]:
-    if not delays:
-        return {"count": 0, "p50": None, "p95": None}
-    p50, p95 = np.percentile(delays, [50, 95])
-    return {"count": len(delays), "p50": round(float(p50), 3), "p95": round(float(p95), 3)}
 
 
 def _shown(value: Any) -> str:

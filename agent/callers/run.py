@@ -1,41 +1,34 @@
-"""A run: engines up, every caller played in turn, rows read back and graded."""
+"""A run: engines up, every caller played, one after another or several at once."""
 
 from __future__ import annotations
 
-import asyncio
+import re
 import sys
+from collections import Counter
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
-from agent.callers.caller_voice import OneShotVoice, render, render_all, voice_for
-from agent.callers.grading import Said, grade
+from agent.callers.caller_voice import manner_of
+from agent.callers.crew import play_in_crew
+from agent.callers.isolation import Stores
 from agent.callers.live_view import LiveView
-from agent.callers.outcome import rows_of
-from agent.callers.play import Playing, play_call
-from agent.callers.recording import write_recording
-from agent.callers.report import CallReport
-from agent.callers.script_file import ScriptedCall
-from agent.callers.scripted_caller import Utterance, all_texts
-from agent.callers.speakers import RecordedSpeaker, ScriptedSpeaker, Speaker
-from agent.complaint import Slot
+from agent.callers.player import Player, Task
 from agent.control.supervisor import Supervisor
-from agent.errors import UsageError
-from agent.speech.voice import VoiceClient
-from agent.wiring import Parts, build_parts, render_fixed_prompts
+from agent.wiring import build_parts, render_fixed_prompts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from rich.console import Console
 
-    from agent.callers.caller_voice import Speaks
-    from agent.callers.played import Exchange, PlayedCall
+    from agent.callers.report import CallReport
     from agent.callers.sources import CallSource
     from agent.settings import Settings
+
+NATURAL_SPEED = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,156 +37,99 @@ class RunOptions:
 
     audio: bool = True
     speed: float = 1.0
+    """Pace of the line where a caller does not ask for the natural one."""
     voice: str | None = None
     """Voice of scripted callers; None: one never trained on, by call."""
     live: bool = False
+    jobs: int = 1
+    """Calls at once."""
+    repeat: int = 1
+    """How often each caller is played."""
 
 
 async def run_calls(
     settings: Settings, sources: Sequence[CallSource], options: RunOptions, console: Console
 ) -> list[CallReport]:
-    """Play all callers, one after another, against one set of parts.
+    """Play all callers against one pair of ears and voice.
+
+    Returns:
+        The reports: all callers in order, then all of them once more for each repetition.
 
     Raises:
-        AgentError: ears, voice or database did not start.
+        AgentError: ears, voice or database did not start, or a call could not be played.
     """
-    reports: list[CallReport] = []
+    tasks = tasks_of(settings, sources, options)
+    count = 0
+
+    def done(report: CallReport) -> None:
+        nonlocal count
+        count += 1
+        if not options.live:
+            again = f" (time {report.turn})" if options.repeat > 1 else ""
+            _progress(f"[{count}/{len(tasks)}] {report.id}{again}")
+
     async with AsyncExitStack() as stack:
-        parts, speaks = await _ready(stack, settings, options)
-        for number, source in enumerate(sources, 1):
-            reports.append(await _run_one(parts, source, speaks, options, console))
-            if not options.live:
-                _progress(f"[{number}/{len(sources)}] {source.script.id}")
-    return reports
+        if options.audio:
+            _progress("Starting ears and voice ...")
+            await stack.enter_async_context(Supervisor(settings))
+        stores = Stores(build_parts(settings, audio=options.audio))
+        stack.callback(stores.close)
+        if options.audio:
+            await render_fixed_prompts(settings, stores.parts(None).script)
+        if options.jobs > 1:
+            return await play_in_crew(
+                settings, tasks, audio=options.audio, jobs=options.jobs, done=done
+            )
+        player = await Player.ready(stores, audio=options.audio)
+        stack.push_async_callback(player.aclose)
+        gloss = stores.parts(None).script.gloss
+        reports = []
+        for task in tasks:
+            view = LiveView(console, gloss) if options.live else None
+            reports.append(await _play_one(player, task, view, audio=options.audio))
+            done(reports[-1])
+        return reports
 
 
-async def record_call(
-    settings: Settings, source: CallSource, path: Path, voice: str | None
-) -> None:
-    """Play one script in text, then write the caller's side of it as a recording.
+def tasks_of(settings: Settings, sources: Sequence[CallSource], options: RunOptions) -> list[Task]:
+    """The calls of a run in order: every pass has a database, every call a number, of its own.
 
-    The turns are those the caller really took, default answers included, so that the recording
-    fits the questions as the agent asks them today. The same script gives the same turns.
-
-    Raises:
-        UsageError: the call did not pass, or holds a silent turn.
+    Else a caller would find the tickets of another, or his own of the pass before.
     """
-    parts = build_parts(settings, audio=False)
-    try:
-        report = await _play_and_grade(
-            parts, source, ScriptedSpeaker(source.script), Playing(audio=False), None
-        )
-    finally:
-        parts.store.close()
-    if not report.passed:
-        wrong = ", ".join(name for name, mark in report.marks.items() if not mark.ok)
-        raise UsageError(f"{source.path} is not recorded: its own typed call fails in {wrong}.")
-    turns = [e for e in report.played.exchanges if e.said is not None]
-    if any(not e.said.text for e in turns if e.said):
-        raise UsageError(f"{source.path} is not recorded: a silent turn has no sound.")
-    script = _as_recorded(source.script, turns)
-    speaker = voice or voice_for(script.id)
-    clips = [await render(OneShotVoice(), text, speaker) for text in script.caller_turns_ta]
-    await asyncio.to_thread(write_recording, path, script, clips)
+    tasks = []
+    seen: Counter[str] = Counter()
+    for turn in range(1, options.repeat + 1):
+        for source in sources:
+            ending = "".join(re.findall(r"\d", source.script.id))[-2:].lstrip("0")
+            script = source.script.model_copy(update={"namesakes": seen[ending]})
+            seen[ending] += 1
+            tasks.append(
+                Task(
+                    replace(source, script=script),
+                    NATURAL_SPEED if script.at_natural_speed else options.speed,
+                    options.voice,
+                    None if turn == 1 else _beside(settings.database_url, turn),
+                    turn,
+                )
+            )
+    return tasks
 
 
-async def _ready(
-    stack: AsyncExitStack, settings: Settings, options: RunOptions
-) -> tuple[Parts, Speaks | None]:
-    """The agent's parts and, for sound, running engines and a voice for the callers."""
-    if options.audio:
-        _progress("Starting ears and voice ...")
-        await stack.enter_async_context(Supervisor(settings))
-    parts = build_parts(settings, audio=options.audio)
-    stack.callback(parts.store.close)
-    if not options.audio:
-        return parts, None
-    await render_fixed_prompts(settings, parts.script)
-    token = settings.speech.token.get_secret_value()
-    client = VoiceClient(settings.voice_url, token)
-    stack.push_async_callback(client.aclose)
-    return parts, client
+def _beside(url: str, turn: int) -> str:
+    """The database of a further pass, a file beside that of the first."""
+    return f"{url.removesuffix('.db')}-{turn}.db"
 
 
-async def _run_one(
-    parts: Parts,
-    source: CallSource,
-    speaks: Speaks | None,
-    options: RunOptions,
-    console: Console,
+async def _play_one(
+    player: Player, task: Task, view: LiveView | None, *, audio: bool
 ) -> CallReport:
-    voice = None
-    if speaks is not None and source.clips is None:
-        voice = options.voice or voice_for(source.script.id)
-    speaker = await _speaker(source, speaks, voice)
-    view = LiveView(console, parts.script.gloss) if options.live else None
     if view is not None:
-        view.begin(source, voice)
-    playing = Playing(audio=options.audio, speed=options.speed)
-    report = await _play_and_grade(parts, source, speaker, playing, view)
+        spoken = audio and task.source.clips is None
+        view.begin(task.source, manner_of(task.source.script, task.voice).voice if spoken else None)
+    report = await player.play(task, view)
     if view is not None:
         view.show_rows(report.rows)
     return report
-
-
-async def _speaker(source: CallSource, speaks: Speaks | None, voice: str | None) -> Speaker:
-    if speaks is None:
-        return ScriptedSpeaker(source.script)
-    if source.clips is None:
-        texts = all_texts(source.script)
-        return ScriptedSpeaker(source.script, by_text=await render_all(speaks, texts, voice or ""))
-    if source.script.turn_slots:
-        return ScriptedSpeaker(source.script, by_turn=source.clips)
-    return RecordedSpeaker(source.clips)
-
-
-async def _play_and_grade(
-    parts: Parts, source: CallSource, speaker: Speaker, playing: Playing, view: LiveView | None
-) -> CallReport:
-    script = source.script
-    played = await play_call(parts, script, speaker, playing, view)
-    rows = await asyncio.to_thread(rows_of, parts.store.repository, played.call_id, script.caller)
-    marks = {}
-    if script.expected is not None:
-        marks = grade(script.expected, rows, script.caller, said_in(played, script))
-    return CallReport(script.id, played, rows, marks)
-
-
-def said_in(played: PlayedCall, script: ScriptedCall) -> tuple[Said, ...]:
-    """The turns by which the caller told something, as grading wants them."""
-    return tuple(
-        Said(word, exchange.said.text, exchange.heard)
-        for exchange in played.exchanges
-        if exchange.said is not None and (word := _answers(exchange.said, script))
-    )
-
-
-def _answers(said: Utterance, script: ScriptedCall) -> str | None:
-    """What a turn answers; None for a default answer, which tells the agent nothing."""
-    if said.turn is not None and script.turn_slots:
-        return script.turn_slots[said.turn]
-    tells = said.turn is not None or said.question is Slot.SAME_NUMBER
-    return said.question.value if said.question and tells else None
-
-
-def _as_recorded(script: ScriptedCall, turns: Sequence[Exchange]) -> ScriptedCall:
-    """The script with exactly the turns that were taken, in their order."""
-    said = [exchange.said for exchange in turns if exchange.said is not None]
-    changed = {
-        "caller_turns_ta": [one.text for one in said],
-        "turn_slots": [_slot_word(one, script) for one in said],
-        "notes": "The caller's side of the call of this id, recorded by kural call --record.",
-    }
-    kept = script.model_dump(mode="json", exclude_unset=True)
-    return ScriptedCall.model_validate(kept | changed)
-
-
-def _slot_word(said: Utterance, script: ScriptedCall) -> str:
-    """What a recorded turn answers: the question it was given for, so that it fits again."""
-    own = script.turn_slots[said.turn] if said.turn is not None else None
-    if own is not None and (said.question is None or own in ("abuse", "human", "unclear", "close")):
-        return own
-    return said.question.value if said.question else "complaint"
 
 
 def _progress(line: str) -> None:

@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from agent.complaint import Category, Intent, Priority, Slot
+from agent.callers.beforehand import ChangedSettings, SeedBrokenCall, SeedTicket
+from agent.callers.expected import Expected, Part, SeatNumber, TamilText
+from agent.callers.line_kind import LineKind
+from agent.complaint import Slot
 from agent.errors import UnreadableInput
 
 CALLER_ID = "CALLER_ID"
@@ -31,6 +26,8 @@ TURN_WORDS = frozenset(slot.value for slot in Slot) | frozenset(
     ("status", "human", "info", "abuse", "wrong", "silence", "unclear")
 )
 """What a turn may answer: a question of the flow, or what a caller does unasked."""
+_KEYS = re.compile(r"\[([0-9*#]{1,40})\]")
+_IN_BRACKETS = re.compile(r"\[.*\]")
 _TOLD_PLAINLY = {
     "tuple_type": "Input should be a list",
     "model_type": "Input should be an object in braces",
@@ -41,71 +38,54 @@ _MAX_FILE_BYTES = 1_000_000
 """A script is a page of text; anything larger is not one."""
 
 
-def _composed(value: object) -> object:
-    """NFC: files typed on other systems hold Tamil vowel signs in two parts."""
-    return unicodedata.normalize("NFC", value).strip() if isinstance(value, str) else value
+def keys_of(turn: str) -> str:
+    """What a turn presses on the keypad ("[1]" -> "1"); empty for a turn that is spoken."""
+    found = _KEYS.fullmatch(turn)
+    return found.group(1) if found else ""
 
 
-TamilText = Annotated[str, Field(max_length=2000), BeforeValidator(_composed)]
-SeatNumber = Annotated[int, Field(ge=1, le=234)]
+class ScriptedCall(Part):
+    """One caller: identity, words, manners, and the outcome that counts as right."""
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Expected(_Part):
-    """What the rows left by the call must say; a field that is absent is not compared."""
-
-    category: Category | None = None
-    categories: tuple[Category, ...] | None = None
-    """All complaints of the call when there are several: one ticket each, linked."""
-    constituency_no: SeatNumber | None = None
-    constituency_candidates: tuple[SeatNumber, ...] | None = None
-    """The seats that must be kept open when ``constituency_no`` is null."""
-    locality: TamilText | None = None
-    landmark: TamilText | None = None
-    name: TamilText | None = None
-    name_ta: TamilText | None = None
-    phone: TamilText | None = None
-    """Digits, or :data:`CALLER_ID`."""
-    days_since: int | None = Field(default=None, ge=0)
-    priority: Priority | None = None
-    intent: Intent | None = None
-    ticket: TamilText | None = None
-    """The ticket a status call asks about."""
-
-    def says(self, field: str) -> bool:
-        """Whether the file names this field at all (null is an answer, absence is not)."""
-        return field in self.model_fields_set
-
-
-class SeedTicket(_Part):
-    """A ticket that exists before the call."""
-
-    ticket: Annotated[str, Field(pattern=r"^\d{9}$")]
-    constituency_no: SeatNumber | None = None
-    category: Category | None = None
-    status: str = "OPEN"
-    phone: TamilText | None = None
-
-
-class ScriptedCall(_Part):
-    """One caller: identity, words, and the outcome that counts as right."""
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True)
 
     id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.-]+$")]
     persona: str = ""
     dialect: str = ""
     channel: str = ""
+    flow: str = ""
+    """Which flow the call is about; the report counts by its first word."""
     caller_turns_ta: tuple[TamilText, ...] = ()
-    """The caller's turns as spoken; an empty one is silence."""
+    """The caller's turns as spoken; an empty one is silence, one in brackets is pressed on the
+    keypad (:func:`keys_of`)."""
     turn_slots: tuple[str, ...] = ()
     """What each turn answers, one of :data:`TURN_WORDS`."""
+    hangs_up_at: Slot | None = None
+    """The caller hangs up when this question is put for the first time, ..."""
+    hangs_up_while_speaking: bool = False
+    """... or, when this is set, in the middle of the answer to it."""
+    interrupts: tuple[Slot, ...] = ()
+    """At these questions the caller begins to answer while the agent still speaks."""
+    backchannels: bool = False
+    """The caller murmurs while the agent speaks."""
+    number_shown: Literal["hidden"] | None = Field(default=None, alias="caller")
+    """``hidden``: the call comes without a number."""
+    line: LineKind | None = None
+    """None: a clean mobile line."""
+    natural: bool = False
+    """Only played at natural speed: pauses, interruptions or silences matter."""
+    pauses_s: float | None = Field(default=None, ge=0.0, le=3.0)
+    """Pause between groups of spoken digits and between sentences, seconds."""
     seed_tickets: tuple[SeedTicket, ...] = ()
+    seed_broken_call: SeedBrokenCall | None = None
+    settings: ChangedSettings | None = None
     dialled_constituency_no: SeatNumber | None = None
     expected: Expected | None = None
     """None: the call is played and shown, but not graded."""
     notes: str = ""
+    namesakes: int = Field(default=0, ge=0, exclude=True)
+    """How many calls of the run before this one have the same last two digits. Set by the run,
+    so that no caller finds the tickets of another under his number."""
 
     @model_validator(mode="after")
     def _one_word_a_turn(self) -> Self:
@@ -117,18 +97,33 @@ class ScriptedCall(_Part):
         for word in self.turn_slots:
             if word not in TURN_WORDS:
                 raise ValueError(f"turn_slots holds the unknown word {word!r}")
+        for turn in self.caller_turns_ta:
+            if _IN_BRACKETS.fullmatch(turn) and not keys_of(turn):
+                raise ValueError("a turn in brackets holds keys only: 0 to 9, * and #")
+        if self.hangs_up_while_speaking and self.hangs_up_at is None:
+            raise ValueError("hangs_up_while_speaking needs hangs_up_at, the question")
         return self
 
     @property
     def caller(self) -> str:
-        """The number this call comes from, E.164: +91 00000 000NN, NN from the digits of the id."""
-        return caller_number(self.id)
+        """The number this call comes from, E.164; empty when it is hidden."""
+        return "" if self.number_shown == "hidden" else caller_number(self.id, self.namesakes)
+
+    @property
+    def at_natural_speed(self) -> bool:
+        """Whether a faster line would change what happens: its timers run on the wall clock."""
+        return self.natural or self.backchannels or bool(self.interrupts)
 
 
-def caller_number(call_id: str) -> str:
-    """The simulated number of a call: no such subscriber exists, so nothing can ever ring."""
+def caller_number(call_id: str, namesakes: int = 0) -> str:
+    """The simulated number of a call: no such subscriber exists, so nothing can ever ring.
+
+    Args:
+        call_id: its last two digits are those of the number.
+        namesakes: calls before it with the same two digits; makes the number another one.
+    """
     digits = "".join(re.findall(r"\d", call_id))[-2:]
-    return f"+91{int(digits or 0):010d}"
+    return f"+91{namesakes * 100 + int(digits or 0):010d}"
 
 
 def load_script(path: Path) -> ScriptedCall:

@@ -3,6 +3,7 @@
 Pure. The rules are those of the example calls (tests/data/calls/README.md): the first turn is the
 opening; after that a question is answered by its slot, not by position; each turn is used once, a
 question asked again repeats that turn, twice at most; interjections come where they stand.
+Whether he hangs up is part of what he does; how he speaks is not (agent/callers/caller_voice.py).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from agent.callers.script_file import CALLER_ID, ScriptedCall
+from agent.callers.script_file import CALLER_ID, ScriptedCall, keys_of
 from agent.complaint import Slot
 
 if TYPE_CHECKING:
@@ -28,14 +29,29 @@ DEFAULT_ANSWERS: Mapping[Slot, str] = MappingProxyType(
         Slot.DANGER: "இல்ல",  # no
         Slot.REPEAT: "வேண்டாம்",  # no need
         Slot.SAME_NUMBER: "இல்ல",  # no
+        Slot.RESUME: "இல்ல",  # no
+        Slot.SAME_ISSUE: "இல்ல, புதுசு",  # no, something new
+        Slot.FIXED: "தெரியல",  # I don't know
+        Slot.RATING: "",
+        Slot.CHOICE: "[2]",  # call me back
+        Slot.ADULT: "இல்ல",  # no
+        Slot.LANGUAGE: "[1]",  # Tamil
+        Slot.RIGHT: "[1]",  # tell me
+        Slot.CALL_BACK: "[1]",  # yes
     }
 )
+"""What a caller without a turn for it says to a question; :data:`DONT_KNOW` to any other. A spoken
+note then holds the opening once more."""
 DONT_KNOW = "தெரியல"
 """The answer to any question the script has no turn for: "I don't know"."""
 
 _INTERJECTIONS = frozenset({"abuse", "human", "unclear", "silence", "safety", "close"})
 """Turns that come where they stand in the order, whatever was asked."""
-_ANSWERED_BY: Mapping[Slot, tuple[str, ...]] = MappingProxyType(
+_EARLY = frozenset(
+    {Slot.CONSENT, Slot.RESUME, Slot.SAME_ISSUE, Slot.ADULT, Slot.LANGUAGE, Slot.CALL_BACK}
+)
+"""Questions that may come before the caller has told why he calls."""
+ANSWERED_BY: Mapping[Slot, tuple[str, ...]] = MappingProxyType(
     {
         Slot.COMPLAINT: ("complaint", "status", "info", "wrong", "ticket"),
         Slot.CLARIFY: ("clarify", "complaint"),
@@ -65,12 +81,19 @@ class Utterance:
     """What the caller says now."""
 
     text: str
-    """Empty: the caller stays silent."""
+    """Empty: the caller stays silent; in brackets: pressed on the keypad."""
     origin: Origin
     turn: int | None = None
     """Index in ``caller_turns_ta``; None for a default answer."""
     question: Slot | None = None
     """The question it answers."""
+    hangs_up: bool = False
+    """The caller hangs up in the middle of it; at once when there is nothing to say."""
+
+    @property
+    def keys(self) -> str:
+        """What is pressed on the keypad; empty for words and silence."""
+        return keys_of(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +104,7 @@ class CallerState:
     repeats: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     """Turn index -> how often it was said again."""
     opened: bool = False
+    """Has told why he calls."""
 
 
 def respond(
@@ -93,10 +117,21 @@ def respond(
         state: what was said so far.
         asked: the question now open; None when the agent spoke without asking anything.
     """
-    if asked is Slot.CONSENT and "consent" not in script.turn_slots:
-        return state, Utterance(DEFAULT_ANSWERS[asked], Origin.DEFAULT, question=asked)
-    if not state.opened and asked is not Slot.CONSENT:
-        return _say(script, replace(state, opened=True), _opening(script), asked)
+    after, said = _respond(script, state, asked)
+    if asked is None or asked is not script.hangs_up_at:
+        return after, said
+    if script.hangs_up_while_speaking and said.text and not said.keys:
+        return after, replace(said, hangs_up=True)
+    return state, Utterance("", Origin.SCRIPT, question=asked, hangs_up=True)
+
+
+def _respond(
+    script: ScriptedCall, state: CallerState, asked: Slot | None
+) -> tuple[CallerState, Utterance]:
+    if asked in _EARLY and asked.value not in script.turn_slots:
+        return state, _default(script, asked)
+    if not state.opened and asked not in _EARLY:
+        return _say(script, replace(state, opened=True), _opening(script, state.used), asked)
     answer = _answering_turn(script, state, asked)
     interjection = _due_interjection(script, state, answer)
     if interjection is not None:
@@ -107,21 +142,24 @@ def respond(
 
 
 def all_texts(script: ScriptedCall) -> tuple[str, ...]:
-    """Every text this caller may say, so that a voice can be made ready before the call."""
+    """Every text this caller may speak, so that a voice can be made ready before the call."""
     said = (*script.caller_turns_ta, *DEFAULT_ANSWERS.values(), YES, DONT_KNOW)
-    return tuple(dict.fromkeys(text for text in said if text))
+    return tuple(dict.fromkeys(text for text in said if text and not keys_of(text)))
 
 
-def _opening(script: ScriptedCall) -> int:
-    """The first turn that is not an answer to the notice."""
-    return next((i for i, word in enumerate(script.turn_slots) if word != "consent"), 0)
+def _opening(script: ScriptedCall, used: frozenset[int] = frozenset()) -> int:
+    """The first turn that answers nothing which may be asked before it."""
+    words = list(enumerate(script.turn_slots))
+    story = [i for i, word in words if word not in _EARLY and i not in used]
+    others = [i for i, word in words if word != Slot.CONSENT]
+    return next(iter(story or others), 0)
 
 
 def _answering_turn(script: ScriptedCall, state: CallerState, asked: Slot | None) -> int | None:
     """The turn that answers the question: unused first, else the one to repeat."""
     if asked is None or _denies_same_number(script, asked):
         return None
-    for word in _ANSWERED_BY.get(asked, (asked.value,)):
+    for word in ANSWERED_BY.get(asked, (asked.value,)):
         turns = [i for i, slot in enumerate(script.turn_slots) if slot == word]
         if turns:
             return _unused_or_last(state, turns)
@@ -135,9 +173,15 @@ def _unused_or_last(state: CallerState, turns: Sequence[int]) -> int:
 
 
 def _denies_same_number(script: ScriptedCall, asked: Slot) -> bool:
-    """A caller who has a number to give says no to "this same number?" and waits to be asked."""
+    """A caller who has a number to give says no to "this same number?" and waits to be asked.
+
+    So does one who will press it: his first key would be an answer, or a call for help.
+    """
     if asked is not Slot.SAME_NUMBER or "same_number" in script.turn_slots:
         return False
+    turns = zip(script.turn_slots, script.caller_turns_ta, strict=True)
+    if any(slot == "phone" and keys_of(text) for slot, text in turns):
+        return True
     phone = script.expected.phone if script.expected else None
     return phone is not None and phone != CALLER_ID
 
@@ -171,4 +215,6 @@ def _default(script: ScriptedCall, asked: Slot | None) -> Utterance:
         return Utterance("", Origin.DEFAULT, question=asked)
     if asked is Slot.SAME_NUMBER and script.expected and script.expected.phone == CALLER_ID:
         return Utterance(YES, Origin.DEFAULT, question=asked)
+    if asked is Slot.VOICE_NOTE:
+        return Utterance(script.caller_turns_ta[_opening(script)], Origin.DEFAULT, question=asked)
     return Utterance(DEFAULT_ANSWERS.get(asked, DONT_KNOW), Origin.DEFAULT, question=asked)

@@ -46,6 +46,13 @@ def band_pass(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.fft.irfft(spectrum * rising * falling, len(samples))
 
 
+def low_pass(samples: NDArray[np.float64], hertz: float) -> NDArray[np.float64]:
+    """A sound at 8 kHz without what lies above ``hertz``; the edge is an octave wide."""
+    spectrum = np.fft.rfft(samples)
+    height = np.fft.rfftfreq(len(samples), 1 / PHONE_RATE)
+    return np.fft.irfft(spectrum * np.clip(2.0 - height / hertz, 0.0, 1.0), len(samples))
+
+
 def to_level(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     """The same sound with its voiced part at :data:`SPEECH_RMS`; silence stays silence."""
     frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)

@@ -27,6 +27,8 @@ class Ask:
     lines: tuple[Line, ...]
     end: bool
     """These are its last words."""
+    uninterruptible: bool = False
+    """They are meant to be heard to their end."""
 
 
 class CallWatch:
@@ -45,7 +47,8 @@ class CallWatch:
 
     def asked(self, step: Step, text: str) -> None:
         """Keep what the agent says, and the question that is open after it."""
-        self.asks.append(Ask(self.now(), step.expect, text, step.say, step.end))
+        ask = Ask(self.now(), step.expect, text, step.say, step.end, step.uninterruptible)
+        self.asks.append(ask)
         self.news.set()
 
     def heard(self, turn: UnderstoodTurn) -> None:

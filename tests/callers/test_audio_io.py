@@ -17,6 +17,7 @@ from agent.callers.audio_io import (
     CallerLine,
     audible_span,
 )
+from agent.callers.line_effects import LineEffects
 
 
 class VirtualClock:
@@ -129,6 +130,44 @@ class TestCallerLine:
         line.hang_up()
         await clock.run(0.2)
         assert await counting == 5
+
+    async def test_it_is_known_when_the_caller_was_heard(self, clock: VirtualClock) -> None:
+        line, frames = CallerLine(clock), list[rtc.AudioFrame]()
+        reading = asyncio.create_task(read(line, 100, frames))
+        line.say(tone(0.5, LINE_RATE, silence_s=0.1))
+        assert line.speaking
+        await clock.run(1.0)
+        line.say(tone(0.2, LINE_RATE))
+        await clock.run(2.0)
+        await reading
+        assert not line.speaking
+        first, second = line.spoken
+        assert first == pytest.approx((0.1, 0.6), abs=0.03)
+        assert second == pytest.approx((1.0, 1.2), abs=0.05)
+
+    async def test_a_caller_who_hangs_up_is_cut_off_at_once(self, clock: VirtualClock) -> None:
+        line = CallerLine(clock)
+        line.say(tone(5.0, LINE_RATE))
+        first = asyncio.create_task(anext(line))
+        await clock.run(0.1)
+        await first
+        line.hang_up()
+        last = asyncio.create_task(anext(line))
+        await clock.run(0.2)
+        with pytest.raises(StopAsyncIteration):
+            await last
+        assert not line.speaking
+
+    async def test_the_line_does_to_every_frame_what_its_effects_say(
+        self, clock: VirtualClock
+    ) -> None:
+        background = np.full(1000, 700, np.int16)
+        line, frames = CallerLine(clock, effects=LineEffects(background)), list[rtc.AudioFrame]()
+        reading = asyncio.create_task(read(line, 5, frames))
+        await clock.run(0.2)
+        await reading
+        heard = np.concatenate([np.frombuffer(frame.data, np.int16) for frame in frames])
+        assert abs(int(np.median(heard)) - 700) < 5
 
 
 class TestAgentLine:

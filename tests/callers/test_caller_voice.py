@@ -8,11 +8,16 @@ import pytest
 from agent.callers.audio_io import LINE_RATE, audible_span
 from agent.callers.caller_voice import (
     HELD_OUT_VOICES,
+    Manner,
     OneShotVoice,
+    manner_of,
     render,
     render_all,
+    render_babble,
     voice_for,
 )
+from agent.callers.line_kind import LineKind
+from agent.callers.script_file import ScriptedCall
 from agent.callers.telephone import PHONE_RATE
 from agent.errors import UsageError
 from agent.settings import PROJECT_DIR
@@ -59,3 +64,55 @@ async def test_all_texts_are_ready_at_the_rate_of_the_line() -> None:
 async def test_an_unknown_voice_is_said() -> None:
     with pytest.raises(UsageError, match="unknown"):
         await render(OneShotVoice(), "ஆமா", "ta+nobody")
+
+
+def caller(**fields: object) -> ScriptedCall:
+    return ScriptedCall.model_validate({"id": "S01"} | fields)
+
+
+def test_without_a_line_a_caller_speaks_plainly() -> None:
+    assert manner_of(caller()) == Manner(voice_for("S01"))
+    assert manner_of(caller(), "ta+f2") == Manner("ta+f2")
+
+
+@pytest.mark.parametrize("kind", ["old", "young", "child", "deep"])
+def test_every_kind_of_voice_is_one_never_trained_on(kind: str) -> None:
+    manner = manner_of(caller(line={"voice": kind}))
+    assert manner.voice in HELD_OUT_VOICES
+    assert 0 <= manner.pitch <= 99
+
+
+def test_kinds_of_voices_differ() -> None:
+    manners = {manner_of(caller(line={"voice": k})) for k in ("old", "young", "child", "deep")}
+    assert len(manners) == 4
+
+
+async def test_a_faster_caller_needs_less_time() -> None:
+    fast, slow = (manner_of(caller(line={"rate": rate})) for rate in (1.4, 0.7))
+    text = "எங்க தெருவுல தண்ணி வரல"
+    assert len(await render(OneShotVoice(), text, fast)) < 0.7 * len(
+        await render(OneShotVoice(), text, slow)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "pauses"),
+    [
+        ("ஒம்பது எட்டு, நாலு ரெண்டு, ஒண்ணு ஒண்ணு.", 2),
+        ("சார், எங்க தெருவுல தண்ணி வரல.", 0),
+        ("தண்ணி வரல. பல்லடம் சார்.", 1),
+        ("ஆமா", 0),
+    ],
+)
+async def test_pauses_stand_between_groups_of_digits_and_sentences(text: str, pauses: int) -> None:
+    short, long = (Manner("ta+m7", pause_s=seconds) for seconds in (0.0, 1.0))
+    longer = len(await render(OneShotVoice(), text, long)) - len(
+        await render(OneShotVoice(), text, short)
+    )
+    assert longer == pauses * PHONE_RATE
+
+
+async def test_people_in_the_background_are_only_made_where_they_are_wanted() -> None:
+    assert (await render_babble(OneShotVoice(), None)).size == 0
+    assert (await render_babble(OneShotVoice(), LineKind(noise="hiss"))).size == 0
+    assert (await render_babble(OneShotVoice(), LineKind(noise="babble"))).any()

@@ -149,6 +149,105 @@ def test_the_recorded_example_is_the_one_this_code_makes(tmp_path: Path) -> None
     assert made.stat().st_size == pytest.approx(example.stat().st_size, rel=0.01)
 
 
+def persona(path: Path, turns: dict[str, str], **fields: object) -> Path:
+    """A caller of our own: question -> answer, and whatever else his file says."""
+    script = {
+        "id": path.stem,
+        "caller_turns_ta": list(turns.values()),
+        "turn_slots": list(turns),
+    }
+    path.write_text(json.dumps(script | fields, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+PLAIN = {
+    "complaint": "எங்க தெருவுல அஞ்சு நாளா தண்ணி வரல.",
+    "place": "பல்லடம்.",
+    "landmark": "பஸ் ஸ்டாண்ட்.",
+    "name": "ராஜா.",
+    "phone": "[9842113576#]",
+    "confirm": "[1]",
+}
+
+
+def test_keys_answer_questions_and_give_numbers(tmp_path: Path) -> None:
+    wanted = {"intent": "complaint", "phone": "9842113576", "tickets": 1, "consent": True}
+    wanted |= {"outcome": "filed", "partial": False, "callback": False}
+    turns = {"consent": "[1]"} | PLAIN
+    result, report = played(persona(tmp_path / "P01.json", turns, expected=wanted))
+    assert result.exit_code == 0, result.output
+    (call,) = report["calls"]
+    pressed = [turn for turn in call["dialogue"] if (turn["said"] or "").startswith("[")]
+    assert [turn["heard"] for turn in pressed] == ["1", "9842113576", "1"]
+    assert set(call["fields"]) == {
+        "intent", "tickets", "phone", "outcome", "consent", "partial", "callback",
+    }  # fmt: skip
+
+
+def test_keys_that_mean_nothing_are_silence(tmp_path: Path) -> None:
+    path = persona(tmp_path / "P02.json", PLAIN | {"place": "[5]"}, hangs_up_at="landmark")
+    _, report = played(path)
+    dialogue = report["calls"][0]["dialogue"]
+    pressed = next(turn for turn in dialogue if turn["said"] == "[5]")
+    assert pressed["heard"] is None
+
+
+def hanging_up(folder: Path, at: str, *, speaking: bool) -> Path:
+    wanted: dict[str, object] = {"outcome": "hung_up", "tickets": 0}
+    if at not in ("consent", "complaint"):
+        wanted |= {"tickets": 1, "partial": True, "category": "WATER"}
+    return persona(
+        folder / f"{at}-{speaking}.json", PLAIN | {"confirm": "சரி."},
+        hangs_up_at=at, hangs_up_while_speaking=speaking, expected=wanted,
+    )  # fmt: skip
+
+
+def test_a_caller_may_hang_up_at_any_question(tmp_path: Path) -> None:
+    """What was told before stays as a partial ticket; what was half said is in no row."""
+    questions = ("consent", "complaint", "place", "name", "confirm")
+    paths = [hanging_up(tmp_path, at, speaking=own) for at in questions for own in (False, True)]
+    result, report = played(*paths)
+    assert result.exit_code == 0, result.output
+    assert {call["outcome"] for call in report["calls"]} == {"hung_up"}
+    rows = {call["id"]: call["rows"][0] for call in report["calls"]}
+    assert rows["place-True"]["place"] is None
+    assert rows["name-False"]["place"] == "Palladam"
+
+
+def test_a_hidden_number_is_no_number(tmp_path: Path) -> None:
+    path = persona(tmp_path / "P04.json", PLAIN, caller="hidden", expected={"phone": "9842113576"})
+    result, report = played(path)
+    assert result.exit_code == 0, result.output
+    asked = [turn["asked"] for turn in report["calls"][0]["dialogue"]]
+    assert "phone" in asked
+    assert "same_number" not in asked
+    gone = persona(tmp_path / "P05.json", PLAIN, caller="hidden", hangs_up_at="complaint")
+    _, report = played(gone)
+    assert report["calls"][0]["rows"][0]["phone"] is None
+
+
+def test_several_calls_at_once_and_again_are_the_same_calls(tmp_path: Path) -> None:
+    paths = [EXAMPLES / "S01.json", EXAMPLES / "S08.json", EXAMPLES / "S13.json"]
+    result, report = played(*paths, "--jobs", "2", "--repeat", "2", "--page", "page.html")
+    assert result.exit_code == 0, result.output
+    calls = [(call["id"], call["time"]) for call in report["calls"]]
+    assert calls == [(name, time) for time in (1, 2) for name in ("S01", "S08", "S13")]
+    assert report["summary"]["repeat"] == {"times": 2, "callers": 3, "passed_always": 3}
+    assert "pass^2: 3 of 3 callers passed all 2 times." in result.output
+    tickets = [row["ticket"] for call in report["calls"] for row in call["rows"] if row["ticket"]]
+    assert len(set(tickets)) == len(tickets) == 2
+    assert "6 of 6 passed" in Path("page.html").read_text(encoding="utf-8")
+
+
+def test_what_a_call_felt_like_is_in_the_report(tmp_path: Path) -> None:
+    _, report = played(D01)
+    (call,) = report["calls"]
+    assert call["measures"]["agent_turns"] == len(call["dialogue"])
+    assert call["measures"]["dead_air_s"] is None
+    assert call["measures"]["asked_again"] == []
+    assert call["flow"] == "complaint"
+
+
 def noise(path: Path) -> Path:
     sound = np.random.default_rng(1).normal(0, 3000, 16000).astype(np.int16)
     write_wav(path, np.concatenate([sound, np.zeros(32000, np.int16)]), 16000)
@@ -176,6 +275,11 @@ def wrong_uses(folder: Path) -> dict[str, tuple[list[object], str]]:
         "record two": ([D01, EXAMPLES, "--record", "x.wav"], "exactly one scripted call"),
         "record a recording": ([recording, "--record", "x.wav"], "exactly one scripted call"),
         "record as mp3": ([D01, "--record", "x.mp3"], "must end in .wav"),
+        "too fast": ([D01, text, "--speed", "5"], "--speed"),
+        "no jobs": ([D01, text, "--jobs", "0"], "--jobs"),
+        "live with jobs": ([D01, text, "--live", "--jobs", "2"], "leave out --jobs"),
+        "again in one": ([D01, text, "--repeat", "2", "--db", "sqlite:///a.db"], "leave out --db"),
+        "page folder": ([D01, text, "--page", "no/page.html"], "make it first"),
         "record silence": ([EXAMPLES / "S13.json", "--record", "x.wav"], "a silent turn"),
     }
 
@@ -184,6 +288,7 @@ WRONG_USES = (
     "no path", "missing path", "one bad among good", "folder without calls", "wrong field",
     "image", "recording as text", "speed", "report folder", "report is a folder", "database",
     "record two", "record a recording", "record as mp3", "record silence",
+    "too fast", "no jobs", "live with jobs", "again in one", "page folder",
 )  # fmt: skip
 
 

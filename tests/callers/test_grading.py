@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from agent.callers.expected import Expected
 from agent.callers.grading import (
     Cause,
     Said,
@@ -13,10 +14,9 @@ from agent.callers.grading import (
     grade,
     main_cause,
     passed,
-    same_words,
 )
-from agent.callers.outcome import OutcomeRow
-from agent.callers.script_file import Expected
+from agent.callers.outcome import OutcomeRow, Traces
+from agent.callers.words import same_words
 
 CALLER = "+910000000001"
 WATER = OutcomeRow(
@@ -220,3 +220,79 @@ def test_punctuation_and_spacing_are_not_words() -> None:
 def test_a_vowel_sign_is_part_of_the_word() -> None:
     assert not same_words("முருகன்", "மூருகன்")
     assert not same_words("பட்டா", "பட்டு")
+
+
+SEEDED = "300000003"
+
+
+@pytest.mark.parametrize(
+    ("field", "want", "traces", "ok"),
+    [
+        ("outcome", "human", Traces(outcome="human"), True),
+        ("outcome", "human", Traces(outcome="hung_up"), False),
+        ("callback", True, Traces(callback=True), True),
+        ("callback", False, Traces(callback=True), False),
+        ("consent", None, Traces(), True),
+        ("consent", None, Traces(consent=False), False),
+        ("consent", False, Traces(consent=False), True),
+        ("reported_again", SEEDED, Traces(reported_again=(SEEDED,)), True),
+        ("reported_again", SEEDED, Traces(reported_again=(SEEDED, "300000016")), False),
+        ("reported_again", None, Traces(reported_again=(SEEDED,)), False),
+        ("reopened", SEEDED, Traces(), False),
+        ("verified", SEEDED, Traces(verified=(SEEDED,)), True),
+        ("rating", 5, Traces(rating=4), False),
+        ("rating", 5, Traces(rating=5), True),
+        ("request", "erase", Traces(request="erase"), True),
+        ("request", "erase", Traces(request="see"), False),
+        ("resumes", True, Traces(resumed=True), True),
+        ("resumes", True, Traces(), False),
+    ],
+)
+def test_what_a_call_did_is_compared_exactly_and_required(
+    field: str, want: object, traces: Traces, ok: bool
+) -> None:
+    graded = grade(Expected.model_validate({field: want}), (CALL,), CALLER, (), traces)
+    assert graded[field].ok is ok
+    assert passed(graded) is ok
+    assert set(graded) == {field}
+
+
+@pytest.mark.parametrize("field", ["partial", "needs_listening"])
+@pytest.mark.parametrize(
+    ("rows", "want", "ok"),
+    [
+        (1, True, True),
+        (1, False, False),
+        (0, True, False),
+        (0, None, True),
+    ],
+)
+def test_marks_of_a_ticket_need_a_ticket(
+    field: str, rows: int, want: bool | None, ok: bool
+) -> None:
+    marked = replace(WATER, partial=True, needs_listening=True)
+    graded = grade(Expected.model_validate({field: want}), (marked,) * rows, CALLER, ())
+    assert graded[field].ok is ok
+
+
+def test_one_ticket_that_differs_is_no_answer_for_all() -> None:
+    rows = (replace(WATER, partial=True), two())
+    graded = grade(Expected(partial=True), rows, CALLER, ())
+    assert (graded["partial"].ok, graded["partial"].got) == (False, "of some")
+
+
+@pytest.mark.parametrize(
+    ("expected", "want"),
+    [
+        ({"intent": "complaint"}, 1),
+        ({"intent": "complaint", "tickets": 0}, 0),
+        ({"intent": "complaint", "reported_again": SEEDED}, 0),
+        ({"intent": "complaint", "reopened": SEEDED}, 0),
+        ({"intent": "complaint", "categories": ["WATER", "ROAD"]}, 2),
+        ({"intent": "status"}, 0),
+        ({"tickets": 3}, 3),
+    ],
+)
+def test_how_many_tickets_are_wanted(expected: dict[str, object], want: int) -> None:
+    graded = grade(Expected.model_validate(expected), (CALL,), CALLER, ())
+    assert graded["tickets"].want == want

@@ -2,6 +2,9 @@
 
 import io
 import json
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -9,10 +12,13 @@ from rich.console import Console
 
 from agent.callers.grading import Cause, Mark
 from agent.callers.live_view import LiveView
+from agent.callers.measures import Measures
 from agent.callers.outcome import OutcomeRow
+from agent.callers.page import page, write_page
 from agent.callers.played import Exchange, PlayedCall
-from agent.callers.report import CallReport, print_report, summarise, write_report
+from agent.callers.report import CallReport, print_report, write_report
 from agent.callers.scripted_caller import Origin, Utterance
+from agent.callers.summary import summarise
 from agent.complaint import Slot
 from agent.conversation.steps import Line
 from agent.errors import UsageError
@@ -36,17 +42,27 @@ def exchange(
     )
 
 
-def report(call_id: str = "D01", **marks: Mark) -> CallReport:
+def report(
+    call_id: str = "D01",
+    *,
+    turn: int = 1,
+    flow: str = "other",
+    measures: Measures | None = None,
+    **marks: Mark,
+) -> CallReport:
     exchanges = (
         exchange(Slot.CONSENT, "சரி", "சரி", 0.4),
         exchange(Slot.COMPLAINT, "தண்ணி வரல", "தண்ணி வர", 1.2),
         exchange(Slot.PLACE, "பல்லடம்.", "பல்லடம்", 0.6, cut_off=True),
         exchange(Slot.PHONE, "ஒம்பது", None, None),
     )
-    played = PlayedCall(f"sim-{call_id}-1", exchanges, "filed", 61.25)
-    return CallReport(call_id, played, (ROW,), marks)
+    played = PlayedCall(f"sim-{call_id}-1", exchanges, "filed", 61.25, measures=measures)
+    return CallReport(call_id, played, (ROW,), marks, flow=flow, turn=turn)
 
 
+SLOW = Measures(12, 1.0, 4.5, ("place",), (0.3, 0.9), 2, 1)
+QUICK = Measures(8, 1.0, 1.0)
+FAST_LINE = Measures(10, 4.0, 9.0)
 GOOD = Mark("WATER", "WATER", ok=True)
 BAD = Mark("9842113576", None, ok=False, cause=Cause.HEARD)
 
@@ -148,3 +164,115 @@ def test_words_cannot_steer_the_terminal():
     assert out.getvalue().count("\x1b") == 0
     assert "\x07" not in out.getvalue()
     assert "தண்ணி[2J வரல" in out.getvalue()
+
+
+def test_flows_are_counted_apart() -> None:
+    calls = [
+        report(flow="status", category=GOOD, measures=QUICK),
+        report("D02", flow="status", phone=BAD, measures=SLOW),
+        report("D03", flow="filed", category=GOOD),
+    ]
+    flows = summarise(calls, audio=True, speed=1.0)["flows"]
+    assert (flows["status"]["calls"], flows["status"]["passed"]) == (2, 1)
+    assert flows["status"]["agent_turns"] == 10
+    assert flows["status"]["dead_air_s"] == 4.5
+    assert flows["filed"] == {
+        "calls": 1, "passed": 1, "agent_turns": None, "call_s": None, "dead_air_s": None,
+    }  # fmt: skip
+
+
+def test_how_calls_felt_is_told_of_natural_speed_only() -> None:
+    calls = [report(measures=own) for own in (SLOW, QUICK, FAST_LINE)]
+    felt = summarise(calls, audio=True, speed=1.0)["felt"]
+    assert (felt["agent_turns"], felt["call_s"], felt["dead_air_s"]) == (10, 61.25, 4.5)
+    assert (felt["asked_again"], felt["barge_ins"], felt["barge_ins_heeded"]) == (1, 2, 1)
+    text = printed(calls)
+    assert "longest dead air 4.5 s; questions asked again although answered: 1." in text
+    assert "Interrupted 2 times: stopped within 0.5 s 1 times, median 0.60 s." in text
+    assert "Murmurs while it spoke: 2, of which 1 stopped it." in text
+
+
+def test_pass_n_counts_callers_who_were_served_every_time() -> None:
+    calls = [
+        report(category=GOOD),
+        report("D02", category=GOOD),
+        report(turn=2, category=GOOD),
+        report("D02", turn=2, phone=BAD),
+    ]
+    repeated = summarise(calls, audio=True, speed=1.0)["repeat"]
+    assert repeated == {"times": 2, "callers": 2, "passed_always": 1}
+    assert "pass^2: 1 of 2 callers passed all 2 times." in printed(calls)
+
+
+VOID = frozenset({"meta"})
+
+
+class Tags(HTMLParser):
+    """Every tag that is opened is closed, in order; what would be fetched is kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.wanted: list[str] = []
+        self.seen: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        self.wanted += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def drawn(calls: list[CallReport], *, audio: bool = True) -> tuple[str, Tags]:
+    text = page(calls, summarise(calls, audio=audio, speed=1.0), datetime(2026, 11, 21, tzinfo=UTC))
+    tags = Tags()
+    tags.feed(text)
+    tags.close()
+    assert tags.open == []
+    return text, tags
+
+
+def test_the_page_needs_nothing_beside_itself() -> None:
+    text, tags = drawn([report(category=GOOD, phone=BAD), report("D02", category=GOOD)])
+    assert tags.wanted == []
+    assert "url(" not in text
+    assert "@import" not in text
+    assert 'name="viewport"' in text
+    assert "@media print" in text
+
+
+def test_the_page_folds_the_dialogues_of_failed_calls_only() -> None:
+    text, tags = drawn([report(category=GOOD, phone=BAD), report("D02", category=GOOD)])
+    assert tags.seen.count("details") == 1
+    assert "wanted 9842113576, got nothing (heard)" in text
+    assert "தண்ணி வரல" in text
+    assert "Simulated calls: 1 of 2 passed" in text
+    assert len(re.findall(r"<tr><td", text)) == 2
+
+
+def test_words_of_callers_are_text_on_the_page() -> None:
+    call = report("<b>x</b>", flow="a&b", phone=Mark("<script>", ["<i>"], ok=False))
+    text, tags = drawn([call])
+    assert "<b>" not in text
+    assert "<i>" not in text
+    assert tags.seen.count("script") == 1
+    assert "&lt;b&gt;x&lt;/b&gt;" in text
+
+
+def test_a_page_of_typed_calls_and_of_none_that_failed() -> None:
+    text, _ = drawn([report(category=GOOD)], audio=False)
+    assert ", typed" in text
+    assert "<p>None.</p>" in text
+
+
+def test_a_page_replaces_an_older_one_or_says_why_not(tmp_path: Path) -> None:
+    calls = [report(category=GOOD)]
+    summary = summarise(calls, audio=True, speed=1.0)
+    (tmp_path / "page.html").write_text("old")
+    write_page(tmp_path / "page.html", calls, summary)
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_page(tmp_path / "no" / "page.html", calls, summary)

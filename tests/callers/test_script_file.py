@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent.callers.script_file import CALLER_ID, caller_number, load_script
+from agent.callers.script_file import CALLER_ID, caller_number, keys_of, load_script
+from agent.complaint import Slot
 from agent.errors import UnreadableInput
 
 CALLS = Path(__file__).parent.parent / "data" / "calls"
@@ -80,6 +81,26 @@ def test_a_byte_order_mark_is_no_obstacle(tmp_path: Path) -> None:
         ({"expected": {"category": "TAPS"}}, "field expected.category"),
         ({"expected": {"constituency_no": 235}}, "field expected.constituency_no"),
         ({"seed_tickets": [{"ticket": "12"}]}, "field seed_tickets.0.ticket"),
+        ({"seed_tickets": [{"ticket": "300000001"}]}, "300000001 is not a ticket number"),
+        ({"seed_tickets": [{"ticket": "300000003", "status": "OPEN"}]}, "seed_tickets.0.status"),
+        ({"caller_turns_ta": ["[1a]"]}, "a turn in brackets holds keys only: 0 to 9, * and #"),
+        ({"caller_turns_ta": ["[]"]}, "a turn in brackets holds keys only"),
+        ({"hangs_up_at": "never"}, "field hangs_up_at"),
+        ({"hangs_up_while_speaking": True}, "hangs_up_while_speaking needs hangs_up_at"),
+        ({"interrupts": ["notice"]}, "field interrupts.0"),
+        ({"caller": "+919842113576"}, "field caller: Input should be 'hidden'"),
+        ({"line": {"noise": "rain"}}, "field line.noise"),
+        ({"line": {"loss": 2}}, "field line.loss"),
+        ({"line": {"voice": "robot"}}, "field line.voice"),
+        ({"line": "noisy"}, "field line: Input should be an object in braces"),
+        ({"pauses_s": -1}, "field pauses_s"),
+        ({"seed_broken_call": {"minutes_ago": 5}}, "field seed_broken_call.category"),
+        ({"settings": {"election": "maybe"}}, "field settings.election"),
+        ({"expected": {"outcome": "happy"}}, "field expected.outcome"),
+        ({"expected": {"rating": 6}}, "field expected.rating"),
+        ({"expected": {"reopened": "12"}}, "field expected.reopened"),
+        ({"expected": {"request": "sell"}}, "field expected.request"),
+        ({"expected": {"tickets": -1}}, "field expected.tickets"),
     ],
 )
 def test_a_wrong_field_is_named(tmp_path: Path, changes: dict[str, object], told: str) -> None:
@@ -126,3 +147,75 @@ def test_a_missing_file_and_a_folder_get_one_sentence(tmp_path: Path) -> None:
     for path in (tmp_path / "none.json", tmp_path):
         with pytest.raises(UnreadableInput, match="cannot be read"):
             load_script(path)
+
+
+@pytest.mark.parametrize(
+    ("turn", "keys"),
+    [
+        ("[1]", "1"),
+        ("[9842113576#]", "9842113576#"),
+        ("[*]", "*"),
+        ("ஒண்ணு", ""),
+        ("", ""),
+        ("(சத்தம்)", ""),
+        ("அது [1] ஆ", ""),
+    ],
+)
+def test_a_turn_in_brackets_is_pressed(turn: str, keys: str) -> None:
+    assert keys_of(turn) == keys
+
+
+def test_all_further_fields_are_read(tmp_path: Path) -> None:
+    script = load_script(
+        written(
+            tmp_path,
+            flow="Broken calls",
+            hangs_up_at="landmark",
+            hangs_up_while_speaking=True,
+            interrupts=["place", "days"],
+            backchannels=True,
+            caller="hidden",
+            line={"noise": "babble", "snr_db": 10, "loss": 0.05, "voice": "old", "rate": 0.8},
+            natural=True,
+            pauses_s=0.9,
+            seed_broken_call={"minutes_ago": 5, "category": "WATER", "constituency_no": 115},
+            settings={"election": True},
+        )
+    )
+    assert script.hangs_up_at is Slot.LANDMARK
+    assert script.interrupts == (Slot.PLACE, Slot.DAYS)
+    assert script.caller == ""
+    assert script.line is not None
+    assert (script.line.noise, script.line.voice, script.line.mumbles) == ("babble", "old", False)
+    assert script.seed_broken_call is not None
+    assert script.settings is not None
+    assert (script.settings.election, script.settings.cloud) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "natural"),
+    [
+        ({}, False),
+        ({"natural": True}, True),
+        ({"backchannels": True}, True),
+        ({"interrupts": ["place"]}, True),
+        ({"line": {"noise": "street"}}, False),
+    ],
+)
+def test_who_speaks_over_the_agent_is_played_at_natural_speed(
+    tmp_path: Path, changes: dict[str, object], natural: bool
+) -> None:
+    assert load_script(written(tmp_path, **changes)).at_natural_speed is natural
+
+
+def test_namesakes_have_numbers_of_their_own() -> None:
+    numbers = {caller_number("S07", namesakes) for namesakes in range(50)}
+    assert len(numbers) == 50
+    assert all(number.endswith("07") and len(number) == 13 for number in numbers)
+
+
+def test_every_persona_loads_and_seeds_ticket_numbers_of_its_own() -> None:
+    scripts = [load_script(path) for path in sorted((CALLS.parent / "personas").glob("*.json"))]
+    assert len(scripts) >= 60
+    numbers = [seed.ticket for script in scripts for seed in script.seed_tickets]
+    assert len(set(numbers)) == len(numbers)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.callers.script_file import Expected, ScriptedCall, load_script
+from agent.callers.expected import Expected
+from agent.callers.script_file import ScriptedCall, load_script
 from agent.callers.scripted_caller import (
     DEFAULT_ANSWERS,
     DONT_KNOW,
@@ -173,3 +174,75 @@ def test_the_status_turn_is_repeated_when_the_ticket_number_is_asked_for() -> No
     call = next(c for c in ALL_SCRIPTS if c.id == "S08")
     said = play(call, Slot.COMPLAINT, Slot.TICKET, Slot.CONFIRM)
     assert [u.turn for u in said] == [0, 0, 1]
+
+
+NEW_QUESTIONS = {
+    Slot.RESUME: "இல்ல",
+    Slot.SAME_ISSUE: "இல்ல, புதுசு",
+    Slot.FIXED: DONT_KNOW,
+    Slot.RATING: "",
+    Slot.CHOICE: "[2]",
+    Slot.VOICE_NOTE: "தண்ணி வரல",
+    Slot.ADULT: "இல்ல",
+    Slot.LANGUAGE: "[1]",
+    Slot.RIGHT: "[1]",
+    Slot.CALL_BACK: "[1]",
+}
+
+
+@pytest.mark.parametrize(("asked", "answer"), NEW_QUESTIONS.items())
+def test_a_side_question_without_a_turn_gets_what_a_plain_caller_would_say(
+    asked: Slot, answer: str
+) -> None:
+    call = script({"complaint": "தண்ணி வரல"})
+    assert texts(call, Slot.COMPLAINT, asked) == ["தண்ணி வரல", answer]
+
+
+@pytest.mark.parametrize("asked", list(NEW_QUESTIONS))
+def test_a_side_question_with_a_turn_gets_that_turn(asked: Slot) -> None:
+    call = script([("complaint", "தண்ணி வரல"), (asked.value, "[1]")])
+    said = play(call, Slot.COMPLAINT, asked)[1]
+    assert (said.text, said.keys, said.origin) == ("[1]", "1", Origin.SCRIPT)
+
+
+def test_a_question_before_the_story_does_not_use_up_the_story() -> None:
+    call = script([("complaint", "தண்ணி வரல"), ("place", "பல்லடம்")])
+    assert texts(call, Slot.CONSENT, Slot.RESUME, Slot.COMPLAINT, Slot.PLACE) == [
+        "சரி", "இல்ல", "தண்ணி வரல", "பல்லடம்",
+    ]  # fmt: skip
+
+
+def test_a_caller_who_goes_on_answers_that_first() -> None:
+    call = script([("resume", "ஆமா"), ("days", "மூணு நாளா")])
+    assert texts(call, Slot.CONSENT, Slot.RESUME, Slot.DAYS) == ["சரி", "ஆமா", "மூணு நாளா"]
+
+
+def test_an_interjection_before_the_notice_is_answered_is_said_once() -> None:
+    call = script([("silence", ""), ("consent", "[1]"), ("complaint", "தண்ணி வரல")])
+    said = texts(call, Slot.CONSENT, Slot.CONSENT, Slot.COMPLAINT)
+    assert said == ["", "[1]", "தண்ணி வரல"]
+
+
+def hanging_up(at: Slot, *, speaking: bool) -> ScriptedCall:
+    call = script([("complaint", "தண்ணி வரல"), ("place", "பல்லடம்"), ("confirm", "[1]")])
+    return call.model_copy(update={"hangs_up_at": at, "hangs_up_while_speaking": speaking})
+
+
+def test_a_caller_hangs_up_when_the_question_is_put() -> None:
+    opening, at_place = play(hanging_up(Slot.PLACE, speaking=False), Slot.COMPLAINT, Slot.PLACE)
+    assert (opening.hangs_up, at_place.hangs_up, at_place.text) == (False, True, "")
+
+
+def test_a_caller_hangs_up_in_the_middle_of_the_answer() -> None:
+    _, at_place = play(hanging_up(Slot.PLACE, speaking=True), Slot.COMPLAINT, Slot.PLACE)
+    assert (at_place.hangs_up, at_place.text) == (True, "பல்லடம்")
+
+
+def test_keys_and_silence_have_no_middle() -> None:
+    said = play(hanging_up(Slot.CONFIRM, speaking=True), Slot.COMPLAINT, Slot.CONFIRM)[1]
+    assert (said.hangs_up, said.text) == (True, "")
+
+
+def test_what_is_pressed_needs_no_voice() -> None:
+    call = script([("complaint", "தண்ணி வரல"), ("choice", "[1]")])
+    assert not any(text.startswith("[") for text in all_texts(call))
