@@ -203,7 +203,7 @@ STATES: dict[str, tuple[Callable[[], Caller], Slot]] = {
     "adult": (lambda: agreed().says("நான் அஞ்சாங்கிளாஸ் படிக்கிறேன், எங்க வீட்ல யாரும் இல்ல"), Slot.ADULT),
     "language": (lambda: agreed().says("can you speak in English please"), Slot.LANGUAGE),
     "in English": (
-        lambda: agreed().says("can you speak in English please").presses("2"),
+        lambda: agreed().says("can you speak in English please").says("English"),
         Slot.COMPLAINT,
     ),
     "something else": (

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from agent.complaint import Answer, Category, Intent, Slot, Topic
 from agent.conversation.flows import manners, person
 from agent.conversation.moves import (
-    MAX_ASIDES,
     act,
     aside,
     ask,
@@ -38,7 +37,7 @@ _ELSEWHERE = {
 _RIGHTS = {Topic.SEE_DATA: "see", Topic.CORRECT_DATA: "correct", Topic.ERASE_DATA: "erase"}
 FOREIGN_TURNS = 2
 """Whole turns in another language before it is taken for the caller's own."""
-MAX_TRIES = 2
+MAX_TRICKS = 2
 
 
 def on_topic(state: FlowState, turn: UnderstoodTurn) -> Step | None:
@@ -160,13 +159,11 @@ def _on_elsewhere(state: FlowState, topic: Topic) -> Step:
     return said(asked, Line(_ELSEWHERE[topic]), Line("ask_else"))
 
 
-def _on_trick(state: FlowState, topic: Topic) -> Step:
-    """Refuse, reveal nothing, go on with the question that is open."""
-    line = Line("others_refused" if topic is Topic.OTHERS_DATA else "only_complaints")
-    if state.asides >= MAX_ASIDES:
-        ended = replace(state, intent=state.intent or Intent.INFO)
-        return end(ended, "info", line, Line("closing_status"))
-    return aside(state, line)
+def _on_trick(state: FlowState, topic: Topic) -> Step | None:
+    """Refuse, reveal nothing, put the open question again; the third is an answer like any other."""
+    if state.asides >= MAX_TRICKS:
+        return None
+    return aside(state, Line("others_refused" if topic is Topic.OTHERS_DATA else "only_complaints"))
 
 
 # -- stored data ------------------------------------------------------------------------------
