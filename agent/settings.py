@@ -214,6 +214,17 @@ class RetentionSettings(_Group):
     to others that were sent."""
 
 
+class AlertSettings(_Group):
+    """Who is told of emergencies the moment they are filed (docs/alerts.md)."""
+
+    url: str = ""
+    """Webhook of whoever is on duty, https or in your own network; empty = nobody is told."""
+    token: SecretStr = SecretStr("")
+    """Sent to it as bearer token; empty where it wants none."""
+    timeout_s: Seconds = 2.0
+    """How long a caller waits for somebody to confirm that he knows."""
+
+
 class LiveKitSettings(_Group):
     """The LiveKit server; unused by ``console`` and ``kural call``."""
 
@@ -266,6 +277,8 @@ class Settings(BaseSettings):
     tickets: TicketSettings = TicketSettings()
     retention: RetentionSettings = RetentionSettings()
     """How long personal data stays."""
+    alerts: AlertSettings = AlertSettings()
+    """Who is told of emergencies."""
     livekit: LiveKitSettings = LiveKitSettings()
     control: ControlSettings = ControlSettings()
     log: LogSettings = LogSettings()
@@ -339,6 +352,28 @@ def _check_cloud(settings: Settings) -> None:
             )
 
 
+def _check_alerts(settings: Settings) -> None:
+    """An alert says where there is danger: nobody on the way may read it."""
+    url = settings.alerts.url
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigurationError(
+            "The setting ALERTS__URL is no address of a webhook: write it like "
+            "https://duty.example.org/alerts."
+        )
+    if parts.scheme == "http" and not is_own_network(url):
+        raise ConfigurationError(
+            "The setting ALERTS__URL names a server outside your network, where alerts could be "
+            "read on the way: use https."
+        )
+
+
 def load() -> Settings:
     """Read the environment and ``.env``.
 
@@ -348,6 +383,7 @@ def load() -> Settings:
     try:
         settings = Settings()
         _check_cloud(settings)
+        _check_alerts(settings)
     except ValidationError as exc:
         first = exc.errors(include_input=False, include_url=False)[0]
         name = "__".join(str(part) for part in first["loc"]).upper()

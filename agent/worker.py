@@ -33,6 +33,7 @@ from livekit.agents.worker import ServerEnvOption
 from agent import settings as settings_module
 from agent.complaint import Call
 from agent.control import startup
+from agent.control.alerts import AlertSender
 from agent.control.forwarding import Forwarder
 from agent.control.supervisor import Supervisor
 from agent.control.upkeep import Upkeep
@@ -244,6 +245,9 @@ def _supervised(settings: Settings) -> Any:
     upkeep = Upkeep(store, settings.retention)
     upkeep.start()
     stack.callback(upkeep.stop)
+    alerts = AlertSender(store, settings.alerts)
+    alerts.start()
+    stack.callback(alerts.stop)
     return stack
 
 

@@ -165,3 +165,25 @@ def test_paths_and_addresses_follow_the_data_folder(monkeypatch, tmp_path):
 def test_an_empty_data_dir_is_the_default_not_the_working_folder(monkeypatch):
     monkeypatch.setenv("DATA_DIR", "")
     assert settings.load().data_dir == Path("var")
+
+
+@pytest.mark.parametrize(
+    ("url", "wrong"),
+    [
+        ("https://duty.example.org/alerts", ""),
+        ("http://127.0.0.1:9000/alerts", ""),
+        ("http://duty/alerts", ""),
+        ("http://duty.example.org/alerts", "use https"),
+        ("duty.example.org", "no address"),
+        ("ftp://duty.example.org", "no address"),
+        ("https://", "no address"),
+        ("https://duty:99999/", "no address"),
+    ],
+)
+def test_alerts_go_over_https_or_stay_in_the_own_network(monkeypatch, url, wrong):
+    monkeypatch.setenv("ALERTS__URL", url)
+    if wrong:
+        with pytest.raises(ConfigurationError, match=wrong):
+            settings.load()
+    else:
+        assert settings.load().alerts.url == url

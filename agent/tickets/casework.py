@@ -18,7 +18,7 @@ from agent.errors import TicketError
 from agent.tickets.calendar import OUTER_LIMIT, first_due
 from agent.tickets.events import CITIZEN, SYSTEM, add_event, history
 from agent.tickets.lifecycle import DONE, OPEN, RUNNING, IllegalMove, Rejection, check_move
-from agent.tickets.models import RATING, TICKET, EventKind, TicketStatus
+from agent.tickets.models import EVENT, RATING, TICKET, EventKind, TicketStatus
 from agent.tickets.names import Names
 from agent.tickets.records import Row
 from agent.tickets.store import TicketStore
@@ -62,10 +62,11 @@ class Cluster:
 class Casework:
     """All that happens to tickets after the call. Share it between threads."""
 
-    def __init__(self, store: TicketStore, names: Names) -> None:
-        """Take the open store and the names of seats and categories."""
+    def __init__(self, store: TicketStore, names: Names, *, within_s: float = WITHIN_S) -> None:
+        """Take the open store, the names of seats and categories, and patience in seconds."""
         self._store = store
         self._names = names
+        self._within_s = within_s
 
     # -- the office --------------------------------------------------------------------------
 
@@ -169,8 +170,14 @@ class Casework:
             kind=EventKind.MERGED, facts={"into": into}, note=note, beside=beside,
         )  # fmt: skip
 
-    def reopen(self, number: str, by: str, *, note: str = "") -> Change:
+    def reopen(self, number: str, by: str, *, note: str = "", call_id: str = "") -> Change:
         """Take up again what was finished: "closed" was not "mended". One level higher.
+
+        Args:
+            number: of the ticket.
+            by: who.
+            note: what the history keeps, encrypted.
+            call_id: of the call that asked for it, once a call; empty when it was no call.
 
         Raises:
             IllegalMove: it was not finished.
@@ -191,7 +198,8 @@ class Casework:
                 less = max(1, held["reports"] - ticket["reports"])
                 _write(connection, other, {"reports": less, "updated_at": now})
 
-        return self._act(number, _S.REOPENED, by, change, note=note, beside=beside)
+        once = f"{number}:reopen:{call_id}" if call_id else None
+        return self._act(number, _S.REOPENED, by, change, note=note, beside=beside, once=once)
 
     def note(self, number: str, by: str, text: str) -> None:
         """Add words to the history, encrypted; the status stays.
@@ -211,7 +219,7 @@ class Casework:
             )  # fmt: skip
             _write(connection, number, {"updated_at": now})
 
-        self._store.database.visit(work, within_s=WITHIN_S)
+        self._store.database.visit(work, within_s=self._within_s)
 
     def correct(
         self, number: str, by: str, *, category: str | None = None, note: str = ""
@@ -240,7 +248,7 @@ class Casework:
             )  # fmt: skip
             return Change(number, status, status, due, ticket["level"])
 
-        return self._store.database.visit(work, within_s=WITHIN_S)
+        return self._store.database.visit(work, within_s=self._within_s)
 
     # -- the citizen -------------------------------------------------------------------------
 
@@ -253,32 +261,45 @@ class Casework:
 
         def work(connection: Connection) -> int:
             ticket = _locked(connection, number)
-            status = TicketStatus(ticket["status"])
+            status, key = TicketStatus(ticket["status"]), f"{number}:again:{call_id}"
+            if _happened(connection, key):
+                return int(ticket["reports"])
             if status in DONE:
                 raise IllegalMove(f"The ticket is {status}.")
             now = self._store.clock()
             fresh = add_event(
                 connection, self._store.cipher, number, now, EventKind.REPORTED_AGAIN, by,
-                facts={"call": call_id}, note=_short(note), key=f"{number}:again:{call_id}",
+                facts={"call": call_id}, note=_short(note), key=key,
             )  # fmt: skip
             reports: int = ticket["reports"] + fresh
             _write(connection, number, {"reports": reports, "updated_at": now})
             return reports
 
-        return self._store.database.visit(work, within_s=WITHIN_S)
+        return self._store.database.visit(work, within_s=self._within_s)
 
-    def confirm(self, number: str, *, mended: bool) -> Change:
+    def confirm(self, number: str, *, mended: bool, call_id: str = "") -> Change:
         """Take the citizen's answer to "is it really mended?": closed, or reopened and escalated.
+
+        With a ``call_id`` it happens once a call.
 
         Raises:
             IllegalMove: the office has not resolved it.
         """
         if not mended:
-            return self.reopen(number, CITIZEN)
-        return self.move(number, _S.VERIFIED_CLOSED, CITIZEN)
+            return self.reopen(number, CITIZEN, call_id=call_id)
 
-    def rate(self, number: str | None, *, score: int, call_id: str) -> None:
+        def change(ticket: Row, now: datetime) -> Row:
+            return self._timed(ticket, _S.VERIFIED_CLOSED, now)
+
+        once = f"{number}:verify:{call_id}" if call_id else None
+        return self._act(number, _S.VERIFIED_CLOSED, CITIZEN, change, once=once)
+
+    def rate(
+        self, number: str | None, *, score: int, call_id: str, at: datetime | None = None
+    ) -> None:
         """Keep a citizen's grade, 1 to 5; once a call and ticket, the last counts.
+
+        ``at`` is when it was given, UTC; now when it is not said.
 
         Raises:
             IllegalMove: the grade is none.
@@ -288,12 +309,13 @@ class Casework:
 
         def work(connection: Connection) -> None:
             same = (RATING.c.call_id == call_id) & (RATING.c.number == number)
-            connection.execute(RATING.delete().where(same))
-            now = self._store.clock()
-            row = {"call_id": call_id, "number": number, "score": score, "at": now}
-            connection.execute(RATING.insert().values(row))
+            row = {"score": score, "at": at or self._store.clock()}
+            if connection.execute(select(RATING.c.id).where(same)).first():
+                connection.execute(update(RATING).where(same).values(row))
+            else:
+                connection.execute(RATING.insert().values(**row, call_id=call_id, number=number))
 
-        self._store.database.visit(work, within_s=WITHIN_S)
+        self._store.database.visit(work, within_s=self._within_s)
 
     # -- the clock ---------------------------------------------------------------------------
 
@@ -314,7 +336,7 @@ class Casework:
             numbers = connection.execute(query).scalars().all()
             return [c for number in numbers if (c := self._escalated(connection, number, now))]
 
-        return self._store.database.visit(work, within_s=WITHIN_S)
+        return self._store.database.visit(work, within_s=self._within_s)
 
     def _escalated(self, connection: Connection, number: str, now: datetime) -> Change | None:
         ticket = _locked(connection, number)
@@ -368,7 +390,7 @@ class Casework:
             reports = sum(row.reports for row in found)
             return Cluster(first.number, reports, tuple(row.number for row in others))
 
-        return self._store.database.visit(work, within_s=WITHIN_S)
+        return self._store.database.visit(work, within_s=self._within_s)
 
     def clusters(self, *, constituency: int | None = None, at_least: int = 2) -> list[Row]:
         """Return areas and categories told several times and still open, the most told first."""
@@ -391,7 +413,7 @@ class Casework:
             lambda connection: [
                 dict(zip(names, row, strict=True)) for row in connection.execute(query)
             ],
-            within_s=WITHIN_S,
+            within_s=self._within_s,
         )
 
     # -- one act -----------------------------------------------------------------------------
@@ -408,12 +430,19 @@ class Casework:
         note: str = "",
         beside: Callable[[Connection, Row, datetime], None] | None = None,
         again: bool = False,
+        once: str | None = None,
     ) -> Change:
-        """Do one act; ``again`` lets it follow itself (handed on, transferred further)."""
+        """Do one act.
+
+        ``again`` lets it follow itself (handed on, transferred further); an act of the key ``once``
+        that has happened is not done a second time.
+        """
 
         def work(connection: Connection) -> Change:
             ticket = _locked(connection, number)
             old = TicketStatus(ticket["status"])
+            if once is not None and _happened(connection, once):
+                return Change(number, old, old, ticket["due_at"], ticket["level"])
             if not (again and old == to):
                 check_move(old, to)
             now = self._store.clock()
@@ -423,12 +452,12 @@ class Casework:
             _write(connection, number, values)
             add_event(
                 connection, self._store.cipher, number, now, kind, by,
-                old=old, new=to, facts=facts, note=_short(note),
+                old=old, new=to, facts=facts, note=_short(note), key=once,
             )  # fmt: skip
             after = {**ticket, **values}
             return Change(number, old, to, after["due_at"], after["level"])
 
-        return self._store.database.visit(work, within_s=WITHIN_S)
+        return self._store.database.visit(work, within_s=self._within_s)
 
     def _timed(self, ticket: Row, to: TicketStatus, now: datetime) -> Row:
         """What a new status does to the clock: it stands while the citizen is waited for."""
@@ -458,6 +487,11 @@ def _locked(connection: Connection, number: str) -> Row:
     if row is None:
         raise NoSuchTicket(f"There is no ticket {number}.")
     return dict(row)
+
+
+def _happened(connection: Connection, key: str) -> bool:
+    """Whether the history holds the event of this key."""
+    return connection.execute(select(EVENT.c.id).where(EVENT.c.key == key)).first() is not None
 
 
 def _write(connection: Connection, number: str, values: dict[str, Any]) -> None:

@@ -85,6 +85,7 @@ COLUMNS: Final = _columns("""
     call_seconds     number 11
     erased           flag    8
     partial          flag    8
+    needs_listening  flag   15
     linked_to        digits 11
     call_id          text   20
 """)

@@ -8,6 +8,7 @@ from agent.tickets.commands.audit import audit_command
 from agent.tickets.commands.backup import backup_command, restore_command
 from agent.tickets.commands.erase import correct_command, erase_command, withdraw_command
 from agent.tickets.commands.export import export_command
+from agent.tickets.commands.owed import owed_command
 from agent.tickets.commands.receive import receive_command
 from agent.tickets.commands.registry import lines_command, migrate_command, seats_command
 from agent.tickets.commands.retain import retain_command
@@ -46,6 +47,7 @@ for each in (
     lines_command,
     seats_command,
     search_command,
+    owed_command,
     audit_command,
     erase_command,
     correct_command,

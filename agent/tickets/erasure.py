@@ -30,7 +30,13 @@ from sqlalchemy import (
 
 from agent.errors import TicketError
 from agent.tickets.audit import Person, add_access
-from agent.tickets.erasure_files import erase_files, erased_in_journals, indexes_of
+from agent.tickets.erasure_files import (
+    calls_telling,
+    erase_files,
+    erased_in_journals,
+    indexes_of,
+    told_by,
+)
 from agent.tickets.events import SYSTEM, add_to_each
 from agent.tickets.forwarder import replay
 from agent.tickets.models import ATTACHMENT, CALL, CALLBACK, EVENT, OUTBOX, TICKET, EventKind
@@ -130,7 +136,7 @@ def _of_caller(connection: Connection, hashes: Sequence[str]) -> Target:
     calls = list(called)
     back = select(CALLBACK.c.call_id).where(CALLBACK.c.phone_hash.in_(hashes))
     calls += [each for each in connection.execute(back).scalars() if each not in calls]
-    theirs = or_(TICKET.c.phone_hash.in_(hashes), TICKET.c.call_id.in_(calls))
+    theirs = or_(TICKET.c.phone_hash.in_(hashes), told_by(calls))
     numbers = connection.execute(select(TICKET.c.number).where(theirs)).scalars()
     return Target(tuple(numbers), tuple(calls), "caller")
 
@@ -146,8 +152,7 @@ def _erase(store: TicketStore, target: Target, person: Person, dry_run: bool) ->
 
 def _finish(store: TicketStore, target: Target, report: ErasureReport) -> None:
     """Take this machine's files of what has just been erased in the database."""
-    mine = or_(TICKET.c.number.in_(target.numbers), TICKET.c.call_id.in_(target.calls))
-    query = select(TICKET.c.call_id).where(mine)
+    query = calls_telling(or_(TICKET.c.number.in_(target.numbers), told_by(target.calls)))
     calls = store.database.visit(lambda c: set(c.execute(query).scalars()), within_s=WITHIN_S)
     calls |= set(target.calls)
     found = store.database.visit(lambda c: indexes_of(c, calls), within_s=WITHIN_S)
@@ -216,8 +221,9 @@ def _rows(connection: Connection, store: TicketStore, target: Target, actor: str
     tickets = {row.number: row.call_id for row in connection.execute(found.with_for_update())}
     if target.by == "ticket" and not tickets:
         raise NothingToErase(f"There is no ticket {', '.join(target.numbers)} in this database.")
-    calls = sorted({*target.calls, *tickets.values()})
     mine = TICKET.c.number.in_(tickets)
+    telling = connection.execute(calls_telling(mine)).scalars()
+    calls = sorted({*target.calls, *tickets.values(), *telling})
     report.tickets = sorted(
         _clear(connection, TICKET.c.number, mine, _TICKET_FIELDS, _BARE_TICKET, now)
     )
@@ -308,7 +314,7 @@ def erase_returned_calls(store: TicketStore) -> int:
     Raises:
         DatabaseAway: the database does not answer.
     """
-    theirs = select(TICKET.c.call_id).where(TICKET.c.erased_at.is_not(None))
+    theirs = calls_telling(TICKET.c.erased_at.is_not(None))
     query = select(CALL.c.id).where(CALL.c.erased_at.is_(None), CALL.c.id.in_(theirs))
 
     def work(connection: Connection) -> int:

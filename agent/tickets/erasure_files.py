@@ -7,16 +7,16 @@ while the call went on, and erases again what an older copy of the database has 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select, or_, select
 
 from agent.tickets.journal import Kind, journal_name, read_journal
-from agent.tickets.models import CALL, CONSENT, TICKET
+from agent.tickets.models import CALL, CONSENT, TELLING, TICKET
 from agent.tickets.rewriting import is_live, journals
 from agent.tickets.sealed_files import FOLDERS, call_stem, files_of, sealed_files, stem_of
 from agent.tickets.store import TicketStore
@@ -70,15 +70,32 @@ def indexes_of(connection: Connection, calls: Collection[str]) -> dict[str, set[
     """What is erased of each call: issue indexes, or None when no ticket of it is left whole."""
     found: dict[str, set[int] | None] = {}
     query = select(TICKET.c.call_id, TICKET.c.issue_index, TICKET.c.erased_at)
+    told = select(TELLING.c.call_id, TELLING.c.issue_index, TICKET.c.erased_at).join(
+        TICKET, TICKET.c.idempotency_key == TELLING.c.key
+    )
     names = sorted(calls)
     for first in range(0, len(names), _AT_ONCE):
         some = names[first : first + _AT_ONCE]
-        rows = connection.execute(query.where(TICKET.c.call_id.in_(some))).all()
+        rows = connection.execute(
+            query.where(TICKET.c.call_id.in_(some)).union(told.where(TELLING.c.call_id.in_(some)))
+        ).all()
         for call_id in some:
             mine = [row for row in rows if row.call_id == call_id]
             erased = {row.issue_index for row in mine if row.erased_at is not None}
             found[call_id] = None if len(erased) == len(mine) else erased
     return found
+
+
+def calls_telling(where: ColumnElement[bool]) -> CompoundSelect[str]:
+    """Ids of all calls that told of these tickets; ``where`` is a condition of table ``ticket``."""
+    told = select(TELLING.c.call_id).join(TICKET, TICKET.c.idempotency_key == TELLING.c.key)
+    return select(TICKET.c.call_id).where(where).union(told.where(where))
+
+
+def told_by(calls: Sequence[str] | Select[str]) -> ColumnElement[bool]:
+    """A condition of table ``ticket``: one of these calls told of it."""
+    keys = select(TELLING.c.key).where(TELLING.c.call_id.in_(calls))
+    return or_(TICKET.c.call_id.in_(calls), TICKET.c.idempotency_key.in_(keys))
 
 
 def finish_erasures(store: TicketStore) -> FilesErased:
@@ -97,7 +114,7 @@ def finish_erasures(store: TicketStore) -> FilesErased:
         erased |= set(_here(connection, _ERASED_TICKETS))
         return indexes_of(connection, erased), _here(connection, _WITHDRAWN)
 
-    def _here(connection: Connection, query: Select[str]) -> list[str]:
+    def _here(connection: Connection, query: Select[str] | CompoundSelect[str]) -> list[str]:
         found = connection.execute(query).scalars()
         return [call_id for call_id in found if call_stem(call_id) in stems]
 
@@ -113,7 +130,7 @@ def finish_erasures(store: TicketStore) -> FilesErased:
     return total
 
 
-_ERASED_TICKETS: Final = select(TICKET.c.call_id).where(TICKET.c.erased_at.is_not(None))
+_ERASED_TICKETS: Final = calls_telling(TICKET.c.erased_at.is_not(None))
 _WITHDRAWN: Final = (
     select(CONSENT.c.call_id)
     .where(CONSENT.c.withdrawn_at.is_not(None), CONSENT.c.kind == "recording")

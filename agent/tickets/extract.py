@@ -130,8 +130,8 @@ class Extract:
         (
             number, key, created, channel, seat, candidates, category, priority, intent,
             locality_en, locality_ta, days, consent, confidential, status, due, level, assigned_to,
-            reports, reopened, duplicate_of, updated, waiting, resolved, erased, partial, linked_to,
-            call_id, decisions, rating, began, ended, *sealed,
+            reports, reopened, duplicate_of, updated, waiting, resolved, erased, partial, listen,
+            linked_to, call_id, decisions, rating, began, ended, *sealed,
         ) = row  # fmt: skip
         names, moment = self._names, _moment
         created, due, updated = moment(created), moment(due), moment(updated)
@@ -179,6 +179,7 @@ class Extract:
             round((ended - began).total_seconds()) if ended and began else None,
             erased is not None,
             bool(partial),
+            bool(listen),
             linked_to,
             call_id,
         )
@@ -286,7 +287,7 @@ def _tickets(private: bool) -> Any:
     rating = (
         select(RATING.c.score)
         .where(RATING.c.number == ticket.number)
-        .order_by(RATING.c.id.desc())
+        .order_by(RATING.c.at.desc(), RATING.c.id.desc())
         .limit(1)
         .scalar_subquery()
     )
@@ -303,8 +304,8 @@ def _tickets(private: bool) -> Any:
         ticket.confidential, ticket.status, ticket.due_at, ticket.level, ticket.assigned_to,
         ticket.reports, ticket.reopened, ticket.duplicate_of, ticket.updated_at,
         ticket.waiting_since, ticket.resolved_at, ticket.erased_at, ticket.partial,
-        ticket.linked_to, ticket.call_id, cast(ticket.decisions, Text), rating,
-        CALL.c.started_at, CALL.c.ended_at, *sealed,
+        ticket.needs_listening, ticket.linked_to, ticket.call_id, cast(ticket.decisions, Text),
+        rating, CALL.c.started_at, CALL.c.ended_at, *sealed,
     )  # fmt: skip
     query = query.outerjoin(CALL, CALL.c.id == ticket.call_id)
     return query.outerjoin(last, last.c.id == noted) if private else query

@@ -17,6 +17,8 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.errors import TicketError
+from agent.tickets.acts import do_acts, undone
+from agent.tickets.casework import NoSuchTicket
 from agent.tickets.database import DatabaseAway, NumberTaken
 from agent.tickets.journal import (
     SUFFIX,
@@ -27,10 +29,11 @@ from agent.tickets.journal import (
     lock_journal,
     read_journal,
 )
-from agent.tickets.records import Ending, Filing, idempotency_key
-from agent.tickets.repository import Added
+from agent.tickets.records import Ending, idempotency_key
+from agent.tickets.repository import Added, Held
 from agent.tickets.store import TicketStore
 from agent.tickets.story import LOST, CallStory, StoryLines
+from agent.tickets.voice_notes import VoiceNotes
 
 WITHIN_S = 10.0
 """Nobody is on the line any more: the database may take longer than during a call."""
@@ -60,6 +63,9 @@ class ReplayReport:
     """Journals that could not be stored now, with the reason."""
     restored: int = 0
     """Journals put away earlier whose tickets the database had lost; stored again."""
+    refused: int = 0
+    """What callers did to tickets while the database was away, and what was not allowed any more
+    when it came back: a ticket that was open again already, and the like."""
     away: bool = False
     """The database did not answer; what is left waits."""
 
@@ -87,13 +93,26 @@ class CheckReport:
     """Journals whose last line was cut off by a crash."""
     missing: list[str] = field(default_factory=list)
     """Ticket numbers in a journal but not in the database."""
+    undone: list[str] = field(default_factory=list)
+    """What callers did to tickets and the database does not know, like ``reopen 100000009``."""
     damaged: list[str] = field(default_factory=list)
     """One sentence for each damaged or unreadable journal."""
 
     @property
     def is_clean(self) -> bool:
-        """Nothing is missing, damaged or unreadable."""
-        return not (self.missing or self.damaged or self.unreadable)
+        """Nothing is missing, undone, damaged or unreadable."""
+        return not (self.missing or self.undone or self.damaged or self.unreadable)
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One ticket as its journal tells of it."""
+
+    number: str
+    partial: bool
+    """Its number was not spoken."""
+    base: int
+    """Rows of this journal have revisions above."""
 
 
 def replay(store: TicketStore, *, restore: bool = False) -> ReplayReport:
@@ -205,6 +224,9 @@ def _bring_promises(store: TicketStore, path: Path, report: ReplayReport) -> Non
     rows = story.rows(story.filings, store.cipher, with_call=False)
     with suppress(NumberTaken):  # the call itself finds out, and takes another number
         report.tickets += store.save(*rows, within_s=WITHIN_S).fresh
+    with suppress(NoSuchTicket):  # perhaps in a journal that comes later
+        # What is not allowed any more is written down when the journal is replayed.
+        do_acts(store, story.call.id, story.acts.values(), within_s=WITHIN_S)
 
 
 def _has_unstored(lines: Sequence[JournalLine]) -> bool:
@@ -212,7 +234,7 @@ def _has_unstored(lines: Sequence[JournalLine]) -> bool:
     for line in reversed(lines):
         if line.kind is Kind.STORED:
             return False
-        if line.kind in (Kind.FILED, Kind.CALLBACK):
+        if line.kind in (Kind.FILED, Kind.CALLBACK, Kind.ACT):
             return True
     return False
 
@@ -234,7 +256,7 @@ def _restore(store: TicketStore, report: ReplayReport) -> None:
 
 def _restore_file(store: TicketStore, path: Path, report: ReplayReport) -> None:
     reading = read_journal(path)
-    if not reading.lines or not missing(store, reading):
+    if not reading.lines or not (missing(store, reading) or undone(store, reading.lines)):
         return
     journal = lock_journal(path)
     if journal is None:
@@ -249,7 +271,11 @@ def _restore_file(store: TicketStore, path: Path, report: ReplayReport) -> None:
 def _replay_story(store: TicketStore, journal: Journal, report: ReplayReport) -> None:
     lines = StoryLines(journal.call_id, store.cipher)
     story = lines.retell(journal.reading.lines)
-    partial = _file_the_rest(store, journal, lines, story)
+    partial = file_the_rest(store, journal, lines, story)
+    notes = VoiceNotes(store.data_dir, store.cipher)
+    for sound in notes.unlisted(journal.call_id, story.sounds, store.machine):
+        story.sounds[sound.file] = sound
+        _write(journal, Kind.SOUND, lines.sound(sound), store)
     if story.ending is None:
         report.lost += 1
         _end(store, journal, lines, story)
@@ -258,6 +284,10 @@ def _replay_story(store: TicketStore, journal: Journal, report: ReplayReport) ->
     report.tickets += added.fresh
     report.partial += partial
     held_as_promised(story, added)
+    for act in do_acts(store, story.call.id, story.acts.values(), within_s=WITHIN_S):
+        report.refused += 1
+        logger.warning("act refused", extra={"call_id": story.call.id, "kind": act.kind})
+        _write(journal, Kind.ACT, lines.act(act, refused=True), store)
     _write(journal, Kind.STORED, {"tickets": len(rows.tickets), "call": True}, store)
 
 
@@ -267,8 +297,8 @@ def held_as_promised(story: CallStory, added: Added) -> None:
     Raises:
         TicketError: naming both numbers, for a person to tell the caller.
     """
-    for index, filing in story.filings.items():
-        held = added.numbers[idempotency_key(story.call.id, index)]
+    for filing in story.filings.values():
+        held = added.numbers[filing.key(story.call.id)]
         if held != filing.number and not filing.partial:
             raise TicketError(
                 f"Ticket {filing.number} was promised, but the database holds this complaint as "
@@ -276,21 +306,21 @@ def held_as_promised(story: CallStory, added: Added) -> None:
             )
 
 
-def _file_the_rest(
-    store: TicketStore, journal: Journal, lines: StoryLines, story: CallStory
-) -> int:
-    """Give numbers to complaints that were noted but never filed; returns how many."""
+def file_the_rest(store: TicketStore, journal: Journal, lines: StoryLines, story: CallStory) -> int:
+    """Give numbers to complaints that were noted but never filed; returns how many.
+
+    Raises:
+        NumbersExhausted: none can be had.
+    """
     rest = story.unfiled()
     if not rest:
         return 0
     at = story.seen_at or store.clock()
-    numbers = store.take_numbers(len(rest))
-    filings = [
-        Filing(index, number, complaint, at, 0, partial=True)
-        for (index, complaint), number in zip(rest, numbers, strict=True)
-    ]
-    seq = _write(journal, Kind.FILED, lines.filed(filings), store)
-    story.filings.update({each.index: replace(each, revision=seq) for each in filings})
+    fresh = [index for index, _ in rest if index not in story.adopted]
+    numbers = dict(zip(fresh, store.take_numbers(len(fresh)), strict=True))
+    filings = story.filings_of(rest, numbers, at, partial=True)
+    seq = _write(journal, Kind.FILED, lines.filed(list(filings.values())), store)
+    story.filings.update({n: replace(each, revision=seq) for n, each in filings.items()})
     return len(filings)
 
 
@@ -332,19 +362,37 @@ def _read_idle(path: Path, report: CheckReport) -> JournalReading | None:
 
 def _compare(store: TicketStore, reading: JournalReading, report: CheckReport) -> None:
     report.missing += missing(store, reading)
+    report.undone += undone(store, reading.lines)
 
 
 def missing(store: TicketStore, reading: JournalReading) -> list[str]:
-    """Numbers a journal promises and the database does not hold for that complaint."""
-    promised: dict[int, str] = {}
-    for line in reading.lines:
+    """Numbers a journal promises and the database does not hold for that complaint.
+
+    A partial ticket may be held under another number: nobody was told the one in the journal.
+    """
+    promised = promises(reading.lines)
+    stored = store.repository.held(promised)
+    return [each.number for key, each in promised.items() if not _is_kept(each, stored.get(key))]
+
+
+def _is_kept(promise: Promise, held: Held | None) -> bool:
+    if held is None or (held.number != promise.number and not promise.partial):
+        return False
+    # Below that it is still what the earlier call told, which this one completed.
+    return held.erased or held.revision >= promise.base
+
+
+def promises(lines: Sequence[JournalLine]) -> dict[str, Promise]:
+    """The tickets of a journal by their keys."""
+    found: dict[str, Promise] = {}
+    for line in lines:
         if line.kind is Kind.FILED:
             for ticket in line.data.get("tickets", ()):
-                promised[ticket["index"]] = ticket["number"]
-    if not promised:
-        return []
-    held = store.repository.numbers_of(reading.lines[0].call_id)
-    return [number for index, number in sorted(promised.items()) if held.get(index) != number]
+                key = ticket.get("continues") or idempotency_key(line.call_id, ticket["index"])
+                found[key] = Promise(
+                    ticket["number"], bool(ticket.get("partial")), int(ticket.get("base", 0))
+                )
+    return found
 
 
 def damage_sentence(reading: JournalReading) -> str:

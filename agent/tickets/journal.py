@@ -49,6 +49,8 @@ class Kind(StrEnum):
     HEARD = "heard"
     FILED = "filed"
     CALLBACK = "callback"
+    ACT = "act"
+    SOUND = "sound"
     STORED = "stored"
     CLOSED = "closed"
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 
 from agent.complaint import Call, Complaint, Intent
 from agent.errors import NumbersExhausted, TicketError, TicketNotSaved
+from agent.tickets.acting import Acting, Outcome
+from agent.tickets.acts import ActKind
 from agent.tickets.database import DatabaseAway, NumberTaken
 from agent.tickets.journal import LOCK_WAIT_S, Journal, JournalLine, Kind
 from agent.tickets.recorder import Recorder
@@ -29,10 +31,10 @@ from agent.tickets.records import (
     Ending,
     Filing,
     Owed,
-    idempotency_key,
 )
 from agent.tickets.store import WITHIN_S, TicketStore
 from agent.tickets.story import CallStory, StoryLines
+from agent.tickets.voice_notes import VoiceNotes, seconds_of
 
 __all__ = ["CallLedger", "Filed", "TicketStore"]
 
@@ -40,6 +42,8 @@ COPY_WAIT_S = 0.3
 """How long a caller waits for the second machine to have one line more, after the database."""
 SETTLE_PAUSE_S = 0.5
 """Between two tries to write down a call that nothing has taken yet."""
+MOST_ISSUES = 8
+"""Complaints of a broken call that are gone on with, at most."""
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +69,7 @@ class CallLedger:
         self._story = CallStory(call)
         self._lines = StoryLines(call.id, store.cipher)
         self._recorder = Recorder(store, call, self._lines, self._resume)
+        self._acting = Acting(store, self._recorder, self._lines)
         self._unstored: set[int] = set()
         self._unspoken: set[int] = set()
         """Filed, but not durable enough to be spoken of."""
@@ -75,6 +80,7 @@ class CallLedger:
         self._closed: Filed | None = None
         self._settled = False
         self._lock = threading.RLock()
+        self._notes = VoiceNotes(store.data_dir, store.cipher)
 
     @classmethod
     def open(cls, store: TicketStore, call: Call) -> CallLedger:
@@ -181,6 +187,55 @@ class CallLedger:
             self._owe(Owed.PROVISIONAL if self._noted else Owed.DISK_FULL, phone)
             return self._is_final() or self._recorder.is_copied(COPY_WAIT_S)
 
+    def act(self, kind: str, number: str | None, value: str = "", phone: str | None = None) -> bool:
+        """Make durable what the caller does to tickets besides filing; once a call and ticket.
+
+        Args:
+            kind: an :class:`~agent.tickets.acts.ActKind`.
+            number: of the ticket it is about.
+            value: what the kind asks for: a reason, a right, a grade, the id of a call.
+            phone: whom to call back; None: the number the call comes from.
+
+        Returns:
+            Whether it will be as the caller said, so that it may be spoken of. False when it makes
+            no sense or is not allowed (reopening an open ticket), when nothing that outlives this
+            machine has it, and for ``resume`` when there is nothing to go on with.
+        """
+        with self._lock:
+            first = max([*self._story.filings, *self._reserved], default=-1) + 1
+            free = range(first, first + MOST_ISSUES)
+            outcome = self._acting.act(self._story, kind, number, value, phone, free)
+            if outcome is Outcome.REFUSED or kind == ActKind.RESUME:
+                return outcome is Outcome.STORED
+            stored = outcome is Outcome.STORED
+            if stored and not self._unstored:
+                self._recorder.append(Kind.STORED, {"acts": 1})
+            return self._is_final(stored=stored) or self._recorder.is_copied(COPY_WAIT_S)
+
+    def keep_note(self, pcm: bytes) -> float:
+        """Keep what was said as sound, sealed; its row is stored with that of the call.
+
+        Args:
+            pcm: int16 mono at 16 kHz.
+
+        Returns:
+            Its length in seconds; 0 when there was none or it could not be kept.
+        """
+        if not pcm:
+            return 0.0
+        call_id = self._story.call.id
+        with self._lock:
+            path = self._notes.keep(call_id, self._notes.count(call_id) + 1, pcm)
+            self._list_notes()
+        return seconds_of(pcm) if path is not None else 0.0
+
+    def _list_notes(self) -> None:
+        """Write down what is kept as sound and is not listed yet."""
+        call_id, sounds = self._story.call.id, self._story.sounds
+        for sound in self._notes.unlisted(call_id, sounds, self._store.machine):
+            sounds[sound.file] = sound
+            self._recorder.append(Kind.SOUND, self._lines.sound(sound))
+
     def close(
         self, outcome: str, intent: Intent, complaints: Sequence[Complaint] | None = None
     ) -> Filed:
@@ -230,6 +285,7 @@ class CallLedger:
         if complaints is not None:
             story.complaints = tuple(complaints)
         given = dict(story.filings)
+        self._list_notes()
         written = self._file_the_rest()
         closed = self._lines.closed(outcome, intent, story.turns, story.complaints)
         written &= self._recorder.append(Kind.CLOSED, closed)
@@ -245,7 +301,8 @@ class CallLedger:
     def _store_all(self) -> bool:
         """Store the call with all its tickets; the journal is then done with."""
         try:
-            stored = self._save(self._story.filings, with_call=True)
+            story = self._story
+            stored = self._save(story.filings, with_call=True) and self._acting.finish(story)
         except NumberTaken:
             return False
         if stored:
@@ -280,7 +337,8 @@ class CallLedger:
         story = self._story
         deadline = time.monotonic() + WITHIN_S
         filings = self._number(complaints, partial=False)
-        fresh = [index for index in filings if index not in story.filings]
+        known = (*story.filings, *story.adopted)
+        fresh = [index for index in filings if index not in known]
         journalled = self._write_filings(filings)
         wanted = {**{index: story.filings[index] for index in self._unstored}, **filings}
         try:
@@ -312,7 +370,7 @@ class CallLedger:
             first = self._story.filings[min(self._unspoken)]
             self._owe(Owed.PROVISIONAL, first.complaint.phone)
 
-    def _owe(self, reason: Owed, phone: str | None) -> None:
+    def _owe(self, reason: str, phone: str | None) -> None:
         """Note a call we owe, once for each reason."""
         callbacks = self._story.callbacks
         if reason not in callbacks:
@@ -347,7 +405,8 @@ class CallLedger:
         """Filings of complaints that are new, or differ from what was filed, by index."""
         given, reserved = self._story.filings, self._reserved
         # A number taken by an attempt that failed is used again: its row may still arrive late.
-        fresh = [index for index, _ in complaints if index not in given and index not in reserved]
+        has = (*given, *reserved, *self._story.adopted)
+        fresh = [index for index, _ in complaints if index not in has]
         reserved.update(zip(fresh, self._store.take_numbers(len(fresh)), strict=True))
         now = self._store.clock()
         return self._story.filings_of(complaints, reserved, now, partial=partial)
@@ -376,7 +435,7 @@ class CallLedger:
             logger.warning("database away", extra={"call_id": call_id})
             return False
         for index, filing in filings.items():
-            number = added.numbers[idempotency_key(call_id, index)]
+            number = added.numbers[filing.key(call_id)]
             if number != filing.number:
                 filings[index] = replace(filing, number=number)
                 self._recorder.append(Kind.FILED, self._lines.filed([filings[index]]))

@@ -24,6 +24,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -94,6 +95,7 @@ Key = BigInteger().with_variant(Integer(), "sqlite")
 
 
 _ZERO = {"server_default": text("0")}
+_FALSE = {"server_default": false()}
 _ONE = {"server_default": text("1")}
 """So that a worker of the revision before can go on writing."""
 
@@ -190,6 +192,8 @@ class TicketRow(KuralTable, table=True):
     partial: bool = False
     """The caller was cut off before the complaint was read back."""
     confidential: bool = False
+    needs_listening: bool = Field(default=False, sa_column_kwargs=_FALSE)
+    """Nobody could make words of it: the sound of its call says what it is about."""
     consent: bool | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)
     revision: int = 0
@@ -212,6 +216,24 @@ class TicketRow(KuralTable, table=True):
     resolved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """Since then nothing in this row can be traced to a person."""
+
+
+class TellingRow(KuralTable, table=True):
+    """A call that told of a ticket, for tickets that more than one call told of.
+
+    A call that goes on with one that broke off completes its partial ticket: the words of that
+    ticket then lie in the journals and the sound of both.
+    """
+
+    __tablename__ = "telling"
+    __table_args__ = (UniqueConstraint("call_id", "issue_index"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    key: str = Field(index=True)
+    """Idempotency key of the ticket."""
+    call_id: str
+    issue_index: int
+    """What number the complaint had in that call."""
 
 
 class EventRow(KuralTable, table=True):
@@ -265,7 +287,9 @@ class CallbackRow(KuralTable, table=True):
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
     call_id: str
     reason: str
-    """A word of the flow: ``human``, ``overload``, ``disk_full``, ``rights``, ``provisional``."""
+    """``human``, ``not_understood``, ``overload``, ``disk_full``, ``provisional`` or another word
+    of the flow; ``rights_see``, ``rights_correct`` and ``rights_erase`` when the caller wants that
+    done with her data."""
     number: str | None = Field(default=None, max_length=9)
     """Of the ticket it is about, if any."""
     constituency_no: int | None = None
@@ -385,6 +409,7 @@ class NumberBlock(KuralTable, table=True):
 
 CALL = KuralTable.metadata.tables["call"]
 TICKET = KuralTable.metadata.tables["ticket"]
+TELLING = KuralTable.metadata.tables["telling"]
 EVENT = KuralTable.metadata.tables["event"]
 CONSENT = KuralTable.metadata.tables["consent"]
 CALLBACK = KuralTable.metadata.tables["callback"]

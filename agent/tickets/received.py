@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.errors import TicketError
+from agent.tickets.acts import do_acts, undone
 from agent.tickets.database import DatabaseAway
 from agent.tickets.forwarder import (
     WITHIN_S,
@@ -26,7 +27,7 @@ from agent.tickets.forwarder import (
 )
 from agent.tickets.journal import JournalReading, lock_journal, read_journal
 from agent.tickets.receiver import DONE
-from agent.tickets.records import Ending, Filing
+from agent.tickets.records import Ending, idempotency_key
 from agent.tickets.store import TicketStore
 from agent.tickets.story import LOST, CallStory, StoryLines
 
@@ -109,7 +110,7 @@ def _finish(
 
 def _restore(store: TicketStore, reading: JournalReading, report: ReplayReport) -> None:
     """Store a call again that was stored before, when the database has lost its tickets."""
-    if missing(store, reading):
+    if missing(store, reading) or undone(store, reading.lines, owed_only=True):
         _finish(store, reading, report, quiet_s=0.0)
         report.restored += 1
 
@@ -123,6 +124,8 @@ def _save(store: TicketStore, story: CallStory, report: ReplayReport, *, with_ca
     added = store.save(*rows, within_s=WITHIN_S)
     report.tickets += added.fresh
     held_as_promised(story, added)
+    refused = do_acts(store, story.call.id, story.acts.values(), within_s=WITHIN_S)
+    report.refused += len(refused) * with_call
     return added.fresh
 
 
@@ -131,13 +134,14 @@ def _file_the_rest(store: TicketStore, story: CallStory, seq: int) -> int:
     rest = story.unfiled()
     if not rest:
         return 0
-    held = store.repository.numbers_of(story.call.id)
-    fresh = iter(store.take_numbers(sum(index not in held for index, _ in rest)))
+    keys = {index: idempotency_key(story.call.id, index) for index, _ in rest}
+    held = store.repository.held(list(keys.values()))
+    numbers = {index: held[key].number for index, key in keys.items() if key in held}
+    lacking = [index for index in keys if index not in numbers and index not in story.adopted]
+    numbers.update(zip(lacking, store.take_numbers(len(lacking)), strict=True))
     at = story.seen_at or store.clock()
-    for index, complaint in rest:
-        number = held.get(index) or next(fresh)
-        filing = Filing(index, number, complaint, at, 0, partial=True)
-        story.filings[index] = replace(filing, revision=seq + 1)
+    filings = story.filings_of(rest, numbers, at, partial=True)
+    story.filings.update({n: replace(each, revision=seq + 1) for n, each in filings.items()})
     return len(rest)
 
 

@@ -29,6 +29,12 @@ Row = dict[str, Any]
 
 CONSENTS = "consents"
 """In the row of a call: its rows of table ``consent``, stored with it."""
+SOUNDS = "sounds"
+"""The same of table ``attachment``."""
+TELLINGS = "tellings"
+"""In the row of a ticket that several calls told of: its rows of table ``telling``."""
+COMPLETES = 1_000_000
+"""Revisions of who completes a ticket begin a step of so many above those of who began it."""
 RECORDING = "recording"
 ABROAD = "abroad"
 """Kinds of consent: what is said is kept; it leaves the country."""
@@ -55,6 +61,14 @@ class Filing:
     revision: int
     """Journal line that says so; 0 when there is no journal."""
     partial: bool = False
+    continues: str | None = None
+    """Key of the partial ticket of an earlier call that this completes."""
+    base: int = 0
+    """What its rows' revisions count from."""
+
+    def key(self, call_id: str) -> str:
+        """Idempotency key of the ticket, when this is a filing of that call."""
+        return self.continues or idempotency_key(call_id, self.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +110,27 @@ class Owed(StrEnum):
 class CallBack:
     """A call that we owe."""
 
-    reason: Owed
+    reason: str
+    """An :class:`Owed`, or a word of the flow."""
     phone: str | None
     """Where to; None when the caller gave no number, or wants no call there."""
+    at: datetime
+    """UTC."""
+    number: str | None = None
+    """Of the ticket it is about; None: the first of the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A sealed file of sound that belongs to a call."""
+
+    file: str
+    """Name under DATA_DIR of its machine, like ``voice_notes/job-1-0001.wav.sealed``."""
+    kind: str
+    """``voice_note`` or ``recording``."""
+    seconds: float
+    size_bytes: int
+    machine: str
     at: datetime
     """UTC."""
 
@@ -118,13 +150,13 @@ def idempotency_key(call_id: str, index: int) -> str:
 def is_enough(complaint: Complaint, intent: Intent | None) -> bool:
     """Whether the office can act on a complaint that was never read back to the caller.
 
-    A category or words are enough, with or without a place. A call about a ticket's status, a
-    question or a wrong number opens none; a call that ended in abuse only when the trouble itself
+    A category, words or sound are enough, with or without a place. A call about a ticket's status,
+    a question or a wrong number opens none; a call that ended in abuse only when the trouble itself
     was understood before.
     """
     if {complaint.intent, intent} & _NO_TICKET:
         return False
-    if complaint.category is not None:
+    if complaint.category is not None or complaint.needs_listening:
         return True
     abused = Intent.ABUSE in {complaint.intent, intent}
     return bool(complaint.description.strip()) and not abused
@@ -153,7 +185,7 @@ def ticket_row(
 ) -> Row:
     """One row of table ``ticket``."""
     complaint, place = filing.complaint, filing.complaint.place
-    key = idempotency_key(call.id, filing.index)
+    key = filing.key(call.id)
     seat, decisions = _seat(call, complaint)
     category = complaint.category.value if complaint.category else None
     private = {
@@ -166,7 +198,7 @@ def ticket_row(
     }
     # Sealed before it is hashed: a change of keys in between then hashes it again with the rest.
     sealed = {name: _seal(cipher, text, f"{key}/{name}") for name, text in private.items()}
-    return {
+    row: Row = {
         "number": filing.number,
         "call_id": call.id,
         "issue_index": filing.index,
@@ -187,12 +219,25 @@ def ticket_row(
         "status": TicketStatus.NEW.value,
         "partial": filing.partial,
         "confidential": complaint.confidential,
+        "needs_listening": complaint.needs_listening,
         "consent": consent,
         "created_at": filing.at,
         "due_at": first_due(filing.at, complaint.priority.value, load_names().term(category)),
-        "revision": filing.revision,
+        "revision": filing.base + filing.revision,
         **sealed,
     }
+    if filing.continues:
+        row[TELLINGS] = _tellings(filing.continues, call.id, filing.index)
+    return row
+
+
+def _tellings(key: str, call_id: str, index: int) -> list[Row]:
+    """Rows of table ``telling``: of the call that began the ticket, and of this one."""
+    first, _, first_index = key.rpartition(":")
+    return [
+        {"key": key, "call_id": first, "issue_index": int(first_index)},
+        {"key": key, "call_id": call_id, "issue_index": index},
+    ]
 
 
 def call_row(
@@ -229,8 +274,8 @@ def callback_row(
     """One row of table ``callback``; number and complaint are those of the call's first ticket."""
     return {
         "call_id": call.id,
-        "reason": owed.reason.value,
-        "number": number,
+        "reason": str(owed.reason),
+        "number": owed.number or number,
         "constituency_no": _seat(call, complaint)[0] if complaint else call.constituency,
         "phone": _seal(cipher, owed.phone, callback_context(call.id, owed.reason)),
         "phone_hash": cipher.phone_hash(owed.phone or ""),
@@ -254,6 +299,15 @@ def consent_rows(call_id: str, consents: Sequence[Consent]) -> list[Row]:
         {"call_id": call_id, "kind": each.kind, "version": each.version, "granted": each.granted,
          "at": each.at}
         for each in consents
+    ]  # fmt: skip
+
+
+def sound_rows(call_id: str, sounds: Sequence[Sound]) -> list[Row]:
+    """Rows of table ``attachment``."""
+    return [
+        {"call_id": call_id, "kind": each.kind, "machine": each.machine, "file": each.file,
+         "seconds": each.seconds, "size_bytes": each.size_bytes, "created_at": each.at}
+        for each in sounds
     ]  # fmt: skip
 
 

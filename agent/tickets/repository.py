@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,16 +17,28 @@ from agent.tickets.database import READ_ONLY
 from agent.tickets.events import LINE, add_event
 from agent.tickets.masking import mask_person, mask_phone, mask_text
 from agent.tickets.models import (
+    ATTACHMENT,
     CALL,
     CALLBACK,
     CONSENT,
     NUMBER_BLOCK,
+    OUTBOX,
+    TELLING,
     TICKET,
     EventKind,
     TicketStatus,
 )
 from agent.tickets.numbering import FIRST_SERIAL, LAST_SERIAL, serial_of
-from agent.tickets.records import CONSENTS, Row, open_caller, open_private
+from agent.tickets.outbox import alert_row
+from agent.tickets.records import (
+    COMPLETES,
+    CONSENTS,
+    SOUNDS,
+    TELLINGS,
+    Row,
+    open_caller,
+    open_private,
+)
 
 _FETCH_ROWS = 500
 _PRIVATE = ("place", "landmark", "name", "phone", "description")
@@ -59,6 +71,8 @@ class Ticket:
     status: str
     partial: bool
     confidential: bool
+    needs_listening: bool
+    """What was said is only in the sound of its call."""
     consent: bool | None
     decisions: tuple[Row, ...]
     created_at: datetime
@@ -115,6 +129,7 @@ class Search:
     """A phone number in any way of writing."""
     last_four: str | None = None
     """Its last four digits."""
+    needs_listening: bool | None = None
 
 
 def conditions(search: Search, cipher: Cipher) -> list[ColumnElement[bool]]:
@@ -125,6 +140,7 @@ def conditions(search: Search, cipher: Cipher) -> list[ColumnElement[bool]]:
         TICKET.c.category: search.category,
         TICKET.c.call_id: search.call_id,
         TICKET.c.phone_hash: search.phone_hash,
+        TICKET.c.needs_listening: search.needs_listening,
     }
     asked = [column == value for column, value in equal.items() if value is not None]
     if search.since is not None:
@@ -148,6 +164,16 @@ class Added:
     """How many were not there before."""
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the database has of one complaint."""
+
+    number: str
+    revision: int
+    erased: bool
+    """Nothing is written into it any more."""
+
+
 class TicketRepository:
     """Reads and writes rows. Share it between threads; it holds nothing but the engine."""
 
@@ -160,7 +186,8 @@ class TicketRepository:
         """Store tickets inside the caller's transaction, each at most once.
 
         A key that is there already keeps its number, time and status. The rest is rewritten only
-        by a newer revision and only while nobody has begun to work on the ticket, or erased it.
+        by a newer revision and only while nobody has begun to work on the ticket, or erased it; a
+        partial one is completed by a later call in any case but the last.
 
         Raises:
             IntegrityError: a number belongs to another key.
@@ -168,11 +195,16 @@ class TicketRepository:
         numbers: dict[str, str] = {}
         fresh = 0
         for row in rows:
+            row = dict(row)
+            tellings = row.pop(TELLINGS, ())
             key = row["idempotency_key"]
             query = select(TICKET.c.number).where(TICKET.c.idempotency_key == key)
             is_new = connection.execute(query).first() is None
             connection.execute(self._upsert(TICKET, row, "idempotency_key"))
             numbers[key] = connection.execute(query).scalar_one()
+            for telling in tellings:
+                statement = self._insert(TELLING).values(telling)
+                connection.execute(statement.on_conflict_do_nothing())
             if is_new:
                 fresh += 1
                 self._begin_history(connection, row)
@@ -184,12 +216,25 @@ class TicketRepository:
             new=TicketStatus.NEW, key=f"{row['number']}:new",
         )  # fmt: skip
 
-    def add_call(self, connection: Connection, row: Row) -> None:
-        """Store the row of a call, with what its caller agreed to, inside the caller's transaction.
+    def add_alerts(self, connection: Connection, rows: Iterable[Row], now: datetime) -> None:
+        """Tell whoever is on duty of emergencies among these tickets, each once in its life."""
+        for row in rows:
+            message = alert_row(row, self._cipher, now)
+            if message is None:
+                continue
+            key = row["idempotency_key"]
+            erased = select(TICKET.c.erased_at).where(TICKET.c.idempotency_key == key)
+            if connection.execute(erased).scalar() is None:
+                statement = self._insert(OUTBOX).values(message)
+                connection.execute(statement.on_conflict_do_nothing(index_elements=["key"]))
 
-        The newest revision of the call stays; a consent that was withdrawn stays withdrawn.
+    def add_call(self, connection: Connection, row: Row) -> None:
+        """Store the row of a call inside the caller's transaction.
+
+        With it come its sound and what its caller agreed to. The newest revision of the call
+        stays; a consent that was withdrawn stays withdrawn.
         """
-        columns = {name: value for name, value in row.items() if name != CONSENTS}
+        columns = {name: row[name] for name in row if name not in (CONSENTS, SOUNDS)}
         connection.execute(self._upsert(CALL, columns, "id"))
         for consent in row.get(CONSENTS, ()):
             statement = self._insert(CONSENT).values(consent)
@@ -197,6 +242,10 @@ class TicketRepository:
             connection.execute(
                 statement.on_conflict_do_update(index_elements=["call_id", "kind"], set_=new)
             )
+
+        for sound in row.get(SOUNDS, ()):
+            statement = self._insert(ATTACHMENT).values(sound)
+            connection.execute(statement.on_conflict_do_nothing(index_elements=["file"]))
 
     def add_callbacks(self, connection: Connection, rows: Iterable[Row]) -> None:
         """Store calls we owe inside the caller's transaction, each reason of a call once.
@@ -300,6 +349,39 @@ class TicketRepository:
         query = select(TICKET.c.issue_index, TICKET.c.number).where(TICKET.c.call_id == call_id)
         return {row["issue_index"]: row["number"] for row in self._rows(query)}
 
+    def held(self, keys: Collection[str]) -> dict[str, Held]:
+        """What is stored by idempotency key, of those keys that have a ticket.
+
+        Raises:
+            SQLAlchemyError: the database cannot be read.
+        """
+        if not keys:
+            return {}
+        names = ("idempotency_key", "number", "revision", "erased_at")
+        query = select(*(TICKET.c[name] for name in names))
+        rows = self._rows(query.where(TICKET.c.idempotency_key.in_(keys)))
+        return {
+            row["idempotency_key"]: Held(
+                row["number"], row["revision"], row["erased_at"] is not None
+            )
+            for row in rows
+        }
+
+    def sounds(self, number: str) -> list[Row]:
+        """Sound of the calls that told of a ticket, in the order it was spoken, if it is kept.
+
+        Raises:
+            SQLAlchemyError: the database cannot be read.
+        """
+        ticket = select(TICKET.c.call_id).where(TICKET.c.number == number)
+        same = select(TICKET.c.idempotency_key).where(TICKET.c.number == number)
+        others = select(TELLING.c.call_id).where(TELLING.c.key.in_(same))
+        names = ("kind", "file", "machine", "seconds", "size_bytes", "created_at", "call_id")
+        query = select(*(ATTACHMENT.c[name] for name in names)).where(
+            ATTACHMENT.c.call_id.in_(ticket.union(others)), ATTACHMENT.c.deleted_at.is_(None)
+        )
+        return list(self._rows(query.order_by(ATTACHMENT.c.created_at, ATTACHMENT.c.file)))
+
     def count(self) -> tuple[int, int]:
         """How many tickets there are, and how many of them the key does not open.
 
@@ -332,7 +414,9 @@ class TicketRepository:
         new = statement.excluded
         newer = (table.c.revision < new.revision) & table.c.erased_at.is_(None)
         if table is TICKET:
-            newer &= table.c.status == TicketStatus.NEW.value
+            # A partial ticket waits for what a later call tells, also when somebody looked at it.
+            completes = table.c.partial & (new.revision >= COMPLETES)
+            newer &= (table.c.status == TicketStatus.NEW.value) | completes
         rewritten = {name: new[name] for name in row if name not in _NEVER_REWRITTEN}
         return statement.on_conflict_do_update(index_elements=[key], set_=rewritten, where=newer)
 
@@ -342,6 +426,7 @@ class TicketRepository:
         if not unmask:
             _mask(row)
         del row["idempotency_key"]
+        row["needs_listening"] = bool(row["needs_listening"])
         row["candidates"] = tuple(row["candidates"])
         row["decisions"] = tuple(row["decisions"])
         return Ticket(**row, masked=not unmask)

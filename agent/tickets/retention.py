@@ -35,9 +35,10 @@ from agent.tickets.audit import Person, add_access
 from agent.tickets.erasure import Target, erase_returned_calls, erase_rows, scrub
 from agent.tickets.erasure_files import finish_erasures
 from agent.tickets.events import SYSTEM
-from agent.tickets.journal import SUFFIX, Kind, lock_journal
+from agent.tickets.forwarder import missing
+from agent.tickets.journal import SUFFIX, lock_journal
 from agent.tickets.lifecycle import DONE, OPEN
-from agent.tickets.models import ATTACHMENT, CALL, CALLBACK, OUTBOX, TICKET
+from agent.tickets.models import ATTACHMENT, CALL, CALLBACK, OUTBOX, TELLING, TICKET
 from agent.tickets.sealed_columns import fill_last_fours
 from agent.tickets.sealed_files import call_stem, sealed_files, stem_of
 from agent.tickets.store import TicketStore
@@ -204,13 +205,7 @@ class _Retention:
             if journal is None:
                 continue
             try:
-                promised = {
-                    int(ticket["index"]): ticket["number"]
-                    for line in journal.reading.lines if line.kind is Kind.FILED
-                    for ticket in line.data["tickets"]
-                }  # fmt: skip
-                held = self._store.repository.numbers_of(journal.call_id)
-                if any(held.get(index) != number for index, number in promised.items()):
+                if missing(self._store, journal.reading):
                     continue  # the only copy: kural tickets replay brings it back
                 gone += 1
                 if not self._dry_run:
@@ -226,7 +221,8 @@ class _Retention:
 
     def _open_calls(self) -> set[str]:
         opened = TICKET.c.status.in_([status.value for status in OPEN])
-        query = select(TICKET.c.call_id).where(opened).distinct()
+        told = select(TELLING.c.call_id).join(TICKET, TICKET.c.idempotency_key == TELLING.c.key)
+        query = select(TICKET.c.call_id).where(opened).union(told.where(opened))
         return {call_stem(each) for each in self._visit(lambda c: c.execute(query).scalars().all())}
 
     def _mark_deleted(self, connection: Connection, names: list[str]) -> None:

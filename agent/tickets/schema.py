@@ -16,7 +16,7 @@ from sqlalchemy import Connection, inspect, text
 from agent.errors import TicketError
 from agent.tickets.models import KuralTable
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The newest revision; a test compares it with ``migrations/versions``."""
 FIRST: Final = "0001"
 _LOCK = 234_0001

@@ -58,6 +58,8 @@ class TicketStore:
     """Where the keys of ``cipher`` lie."""
     durability: Durability = KEPT
     """What a promise needs before it may be spoken."""
+    alerts: bool = False
+    """Whether every emergency leaves a message for whoever is on duty (control/alerts.py)."""
 
     @classmethod
     def open(
@@ -72,6 +74,7 @@ class TicketStore:
         reserve: bool = True,
         clock: Callable[[], datetime] = utc_now,
         durability: Durability = KEPT,
+        alerts: bool = False,
     ) -> TicketStore:
         """Open everything; a database that is away is no reason to fail.
 
@@ -85,6 +88,7 @@ class TicketStore:
             reserve: lease ticket numbers ahead; False for who only reads.
             clock: gives the time, UTC.
             durability: what counts as durable here.
+            alerts: whether somebody is told of emergencies.
 
         Raises:
             ConfigurationError: the URL, the key or the folder cannot be used, or what is stored was
@@ -122,6 +126,7 @@ class TicketStore:
             clock=clock,
             durability=durability,
             keyring=keyring,
+            alerts=alerts,
         )
         if reserve:
             store.top_up()
@@ -144,6 +149,7 @@ class TicketStore:
             block_size=group.block_size,
             reserve=reserve,
             durability=durability_of(settings),
+            alerts=bool(settings.alerts.url),
         )
 
     def beside(self, database_url: str, data_dir: Path) -> TicketStore:
@@ -159,6 +165,7 @@ class TicketStore:
             repository=TicketRepository(engine, self.cipher),
             book=NumberBook(data_dir / "numbers.db", self.machine),
             journal_dir=data_dir / "journal",
+            alerts=False,
         )
 
     @property
@@ -195,7 +202,10 @@ class TicketStore:
             if call is not None:
                 self.repository.add_call(connection, call)
             self.repository.add_callbacks(connection, callbacks)
-            return self.repository.add(connection, tickets)
+            added = self.repository.add(connection, tickets)
+            if self.alerts:
+                self.repository.add_alerts(connection, tickets, self.clock())
+            return added
 
         return self.database.visit(work, within_s=within_s)
 

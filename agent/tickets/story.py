@@ -9,23 +9,26 @@ from typing import Any, NamedTuple
 
 from agent.complaint import Call, Complaint, Intent
 from agent.errors import TicketError
+from agent.tickets.acts import REFUSED, Act, ActKind, Adopted
 from agent.tickets.cipher import Cipher
 from agent.tickets.journal import JournalLine, Kind
 from agent.tickets.records import (
     CONSENTS,
     RECORDING,
+    SOUNDS,
     UNVERSIONED,
     CallBack,
     Consent,
     Ending,
     Filing,
-    Owed,
     Row,
+    Sound,
     call_row,
     callback_row,
     consent_rows,
     is_enough,
     seal_json,
+    sound_rows,
     ticket_row,
     unseal_json,
 )
@@ -57,8 +60,14 @@ class CallStory:
     """The latest snapshot: what was noted last, or what the call closed with."""
     filings: dict[int, Filing] = field(default_factory=dict)
     """By issue index; once an index is here it keeps its number."""
-    callbacks: dict[Owed, CallBack] = field(default_factory=dict)
+    callbacks: dict[str, CallBack] = field(default_factory=dict)
     """Calls we owe, by reason: once each."""
+    acts: dict[str, Act] = field(default_factory=dict)
+    """What the caller did to tickets, by key."""
+    adopted: dict[int, Adopted] = field(default_factory=dict)
+    """Partial tickets of an earlier call that this one completes, by issue index."""
+    sounds: dict[str, Sound] = field(default_factory=dict)
+    """Voice notes, by file."""
     ending: Ending | None = None
     seen_at: datetime | None = None
     """Time of the latest line."""
@@ -103,6 +112,7 @@ class CallStory:
         if with_call and self.ending is not None:
             call = call_row(self.call, told, self.ending, self.consent, cipher)
             call[CONSENTS] = consent_rows(self.call.id, list(self.consents.values()))
+            call[SOUNDS] = sound_rows(self.call.id, list(self.sounds.values()))
         return Rows(tickets, call, owed)
 
     def filings_of(
@@ -115,16 +125,29 @@ class CallStory:
     ) -> dict[int, Filing]:
         """Filings of complaints that are new, or differ from what was filed, by index.
 
-        ``numbers`` are for the new ones; ``at`` is when those are filed, UTC.
+        ``numbers`` are for the new ones that complete no earlier ticket; ``at`` is when those are
+        filed, UTC.
         """
         filings: dict[int, Filing] = {}
         for index, complaint in complaints:
-            old = self.filings.get(index)
-            if old is None:
+            old, adopted = self.filings.get(index), self.adopted.get(index)
+            if old is None and adopted is not None:
+                filings[index] = Filing(
+                    index, adopted.number, complaint, at, 0, partial, adopted.key, adopted.base
+                )
+            elif old is None:
                 filings[index] = Filing(index, numbers[index], complaint, at, 0, partial)
             elif old.complaint != complaint:
                 filings[index] = replace(old, complaint=complaint)
         return filings
+
+    def tell(self, act: Act) -> None:
+        """Add what the caller did; a call it makes us owe is owed once for each reason."""
+        self.acts[act.key] = act
+        self.adopted.update({each.index: each for each in act.adopted})
+        if act.reason is not None:
+            owed = CallBack(act.reason, act.phone, act.at, act.number)
+            self.callbacks.setdefault(act.reason, owed)
 
     def unfiled(self) -> list[tuple[int, Complaint]]:
         """Complaints that were noted, never filed, and are enough to act on."""
@@ -139,6 +162,11 @@ def _time(ticket: dict[str, Any], written: datetime) -> datetime:
     """When it was filed; lines from before this was noted have only the time of writing."""
     noted = ticket.get("at")
     return datetime.fromisoformat(noted) if noted else written
+
+
+def _continued(filing: Filing) -> dict[str, Any]:
+    """Which earlier ticket a filing completes, where it does."""
+    return {"continues": filing.continues, "base": filing.base} if filing.continues else {}
 
 
 class StoryLines:
@@ -171,14 +199,39 @@ class StoryLines:
                     "partial": filing.partial,
                     "at": filing.at.isoformat(),
                     "sealed": self._seal(filing.complaint, Complaint),
+                    **_continued(filing),
                 }
                 for filing in filings
             ]
         }
 
+    def act(self, act: Act, *, refused: bool = False) -> dict[str, Any]:
+        """Data of the line that says what the caller did, or that it was not allowed."""
+        data: dict[str, Any] = {"act": act.kind.value, "number": act.number, "value": act.value}
+        if refused:
+            return {**data, REFUSED: True}
+        if act.phone is not None:
+            data["sealed"] = self._seal(act.phone, str | None)
+        if act.adopted:
+            data["adopted"] = [
+                {"index": each.index, "number": each.number, "key": each.key, "base": each.base}
+                for each in act.adopted
+            ]
+        return data
+
+    def sound(self, sound: Sound) -> dict[str, Any]:
+        """Data of the line that says where sound of the call is kept."""
+        return {
+            "file": sound.file,
+            "kind": sound.kind,
+            "seconds": sound.seconds,
+            "size_bytes": sound.size_bytes,
+            "machine": sound.machine,
+        }
+
     def callback(self, owed: CallBack) -> dict[str, Any]:
         """Data of the line that says we owe a call."""
-        return {"reason": owed.reason.value, "sealed": self._seal(owed.phone, str | None)}
+        return {"reason": str(owed.reason), "sealed": self._seal(owed.phone, str | None)}
 
     def closed(
         self, outcome: str, intent: Intent | None, turns: int, complaints: Complaints
@@ -228,9 +281,15 @@ class StoryLines:
                 for ticket in data["tickets"]:
                     self._tell_filing(story, ticket, line)
             case Kind.CALLBACK:
-                reason = Owed(data["reason"])
+                reason = str(data["reason"])
                 phone = self._unseal(data["sealed"], str | None)
                 story.callbacks.setdefault(reason, CallBack(reason, phone, line.at))
+            case Kind.ACT:
+                self._tell_act(story, line)
+            case Kind.SOUND:
+                names = ("file", "kind", "seconds", "size_bytes", "machine")
+                sound = Sound(**{name: data[name] for name in names}, at=line.at)
+                story.sounds[sound.file] = sound
             case Kind.CLOSED:
                 intent = data["intent"]
                 story.intent = Intent(intent) if intent else None
@@ -240,6 +299,22 @@ class StoryLines:
                 )
             case Kind.STORED:
                 pass  # rows are written by key: storing once more changes nothing
+
+    def _tell_act(self, story: CallStory, line: JournalLine) -> None:
+        data = line.data
+        sealed = data.get("sealed")
+        act = Act(
+            kind=ActKind(data["act"]),
+            number=data["number"],
+            value=data["value"],
+            at=line.at,
+            phone=self._unseal(sealed, str | None) if sealed else None,
+            adopted=tuple(Adopted(**each) for each in data.get("adopted", ())),
+        )
+        if data.get(REFUSED):
+            story.acts.pop(act.key, None)
+        else:
+            story.tell(act)
 
     def _tell_filing(self, story: CallStory, ticket: dict[str, Any], line: JournalLine) -> None:
         index = int(ticket["index"])
@@ -251,6 +326,8 @@ class StoryLines:
             at=earlier.at if earlier else _time(ticket, line.at),
             revision=line.seq,
             partial=bool(ticket["partial"]),
+            continues=ticket.get("continues"),
+            base=int(ticket.get("base", 0)),
         )
 
     def _seal(self, value: Any, kind: Any) -> str:

@@ -56,6 +56,7 @@ def bare(complaint: Complaint) -> Complaint:
         place=place,
         days=complaint.days,
         confidential=complaint.confidential,
+        needs_listening=complaint.needs_listening,
     )
 
 
@@ -97,5 +98,7 @@ def _stripped(line: JournalLine, cipher: Cipher, indexes: Collection[int] | None
                     ticket = {**ticket, SEALED: sealed, ERASED: True}
                 tickets.append(ticket)
             return {**data, "tickets": tickets}
+        case Kind.CALLBACK | Kind.ACT if SEALED in data:
+            return {**data, SEALED: changed(data[SEALED], str | None, lambda _: None)}
         case _:
             return data

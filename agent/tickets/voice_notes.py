@@ -8,14 +8,18 @@ the open. A file is whole and synced, with its name, before :meth:`VoiceNotes.ke
 from __future__ import annotations
 
 import io
+import itertools
 import logging
 import wave
+from collections.abc import Container
+from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.errors import TicketError
 from agent.tickets.cipher import Cipher
 from agent.tickets.disk import make_folder
-from agent.tickets.sealed_files import call_stem, file_context, stem_of, write_whole
+from agent.tickets.records import Sound
+from agent.tickets.sealed_files import FOLDERS, call_stem, file_context, stem_of, write_whole
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +55,7 @@ class VoiceNotes:
             The file; None when it could not be written (a full disk). That is logged once: the
             call and its other records go on.
         """
-        path = self._folder / f"{call_stem(call_id)}-{number:0{_DIGITS}}{SUFFIX}"
+        path = self._path(call_id, number)
         sealed = self._cipher.seal_bytes(_wav(pcm), file_context(path))
         try:
             make_folder(self._folder)
@@ -78,6 +82,36 @@ class VoiceNotes:
             pcm: bytes = file.readframes(file.getnframes())
         return pcm
 
+    def count(self, call_id: str) -> int:
+        """How many notes of a call are kept, without a look at those of others."""
+        numbers = itertools.count(1)
+        return next(each for each in numbers if not self._path(call_id, each).exists()) - 1
+
+    def unlisted(self, call_id: str, known: Container[str], machine: str) -> list[Sound]:
+        """Notes of a call that are on the disk and not in its record yet.
+
+        Args:
+            call_id: of the call.
+            known: names of those that are, as in :class:`Sound`.
+            machine: this one.
+        """
+        found = []
+        for number in range(1, self.count(call_id) + 1):
+            path = self._path(call_id, number)
+            name = f"{FOLDER}/{path.name}"
+            if name in known:
+                continue
+            try:
+                seconds, stat = seconds_of(self.read(path)), path.stat()
+            except (OSError, TicketError):
+                continue  # gone, damaged, or of another key: nobody can listen to it
+            at = datetime.fromtimestamp(stat.st_mtime, UTC)
+            found.append(Sound(name, FOLDERS[FOLDER], seconds, stat.st_size, machine, at))
+        return found
+
+    def _path(self, call_id: str, number: int) -> Path:
+        return self._folder / f"{call_stem(call_id)}-{number:0{_DIGITS}}{SUFFIX}"
+
     def of_call(self, call_id: str) -> tuple[Path, ...]:
         """The notes of one call, in the order they were spoken."""
         stem = call_stem(call_id)
@@ -86,6 +120,11 @@ class VoiceNotes:
     def all(self) -> tuple[Path, ...]:
         """All notes, by call."""
         return tuple(sorted(self._folder.glob(f"*{SUFFIX}")))
+
+
+def seconds_of(pcm: bytes) -> float:
+    """Length of int16 mono sound at 16 kHz."""
+    return len(pcm) / 2 / SAMPLE_RATE
 
 
 def _wav(pcm: bytes) -> bytes:

@@ -292,3 +292,11 @@ def test_a_bar_is_shown_where_somebody_sits_and_nowhere_else(
     assert b"1/1" in seen
     quiet = subprocess.run(arguments, cwd=tmp_path, stderr=subprocess.PIPE, check=True)
     assert quiet.stderr == b"1 ticket written to t.csv\n"
+
+
+def test_what_needs_listening_is_written_alone(file_ticket: FileTicket, tmp_path: Path) -> None:
+    file_ticket()
+    silent = file_ticket("job-2", category=None, description="", needs_listening=True)
+    export("--needs-listening", "--out", "t.csv")
+    (row,) = read_csv(tmp_path / "t.csv")
+    assert (row["ticket"], row["needs_listening"]) == (silent, "yes")

@@ -133,6 +133,7 @@ def test_every_column_says_what_is_known_of_a_ticket(
         "call_seconds": 0,
         "erased": False,
         "partial": False,
+        "needs_listening": False,
         "linked_to": None,
         "call_id": "job-1",
     }

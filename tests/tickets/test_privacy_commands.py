@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,24 @@ def test_retention_says_what_went(monkeypatch: pytest.MonkeyPatch) -> None:
         database.execute("UPDATE call SET started_at = '2020-01-01 00:00:00.000000'")
     assert json.loads(run("retain", "--json").stdout)["callers"] == 1
     assert json.loads(run("retain", "--json").stdout)["callers"] == 0
+
+
+def test_what_needs_listening_is_found_and_its_sound_listed(
+    number: str, data_dir: Path, call: Call, water: Complaint
+) -> None:
+    store = TicketStore.open(f"sqlite:///{data_dir / 'kural.db'}", data_dir=data_dir)
+    ledger = CallLedger.open(store, replace(call, id="job-2"))
+    ledger.keep_note(bytes(32_000))
+    silent = replace(water, category=None, description="", needs_listening=True)
+    (noted,) = ledger.file([silent]).numbers
+    ledger.close("listening", Intent.COMPLAINT)
+    store.close()
+    found = [json.loads(line) for line in run("search", "--needs-listening").stdout.splitlines()]
+    assert [(row["number"], row["needs_listening"]) for row in found] == [(noted, True)]
+    both = run("search", "--phone", "9500123456").stdout.splitlines()
+    assert len(both) == 2
+    shown = json.loads(run("show", noted).stdout)
+    assert [row["seconds"] for row in shown["sound"]] == [1.0]
+    run("withdraw", noted, *PERSON)
+    assert json.loads(run("show", noted).stdout)["sound"] == []
+    assert json.loads(run("show", number).stdout)["sound"] == []

@@ -18,6 +18,7 @@ from agent.tickets.casework import Casework
 from agent.tickets.ledger import CallLedger
 from agent.tickets.models import CALL, CALLBACK, OUTBOX, TICKET, TicketStatus
 from agent.tickets.names import load_names
+from agent.tickets.owed import owed, settle_owed
 from agent.tickets.repository import Search
 from agent.tickets.retention import RetentionReport, keep_only_what_is_needed
 from agent.tickets.sealed_files import file_context, write_whole
@@ -178,3 +179,34 @@ def test_it_runs_to_its_end_with_many_tickets(
     store.save(rows, within_s=30)
     assert kept(store, 366).tickets == 450
     assert counts(store) == (0, 0)
+
+
+def test_sound_of_a_call_that_broke_off_stays_while_the_ticket_it_began_is_open(
+    office: TicketStore, call: Call, water: Complaint
+) -> None:
+    first = CallLedger.open(office, call)
+    first.keep_note(bytes(3_200))
+    first.note([water], Intent.COMPLAINT)
+    (number,) = first.close("hung_up", Intent.COMPLAINT).numbers
+    second = CallLedger.open(office, replace(call, id="job-2"))
+    assert second.act("resume", number, call.id)
+    second.file([water])
+    second.close("filed", Intent.COMPLAINT)
+    for path in office.data_dir.glob("voice_notes/*"):
+        os.utime(path, (FILED.timestamp(), FILED.timestamp()))
+    assert kept(office, 100).voice_notes == 0
+    assert len(office.repository.sounds(number)) == 1
+    finish(office, number)
+    assert kept(office, 100).voice_notes == 1
+    assert office.repository.sounds(number) == []
+
+
+def test_what_is_owed_keeps_its_number_until_it_is_done(office: TicketStore, call: Call) -> None:
+    ledger = CallLedger.open(office, call)
+    assert ledger.act("request", None, "erase")
+    ledger.close("rights", Intent.INFO, [])
+    assert kept(office, 400).callbacks == 0
+    (row,) = owed(office, unmask=True)
+    assert row["phone"] == "+919500123456"
+    settle_owed(office, row["id"], "ravi")
+    assert kept(office, 400).callbacks == 1

@@ -110,7 +110,7 @@ def test_a_text_longer_than_a_cell_is_cut_and_says_so(tmp_path: Path) -> None:
 def test_the_header_stays_and_filters(tmp_path: Path) -> None:
     sheet = book(tmp_path, ticket(), ticket())["tickets"]
     assert sheet.freeze_panes == "B2"
-    assert sheet.auto_filter.ref == "A1:AP3"
+    assert sheet.auto_filter.ref == "A1:AQ3"
     assert sheet.print_title_rows == "$1:$1"
     assert "Kural && Co, masked" in (sheet.oddFooter.left.text or "")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -40,6 +40,7 @@ from agent.tickets.repository import Search
 @click.option("--until", default="", metavar="DATE", help="Up to and including this day (IST).")
 @click.option("--status", type=click.Choice([each.value for each in TicketStatus]))
 @click.option("--category", metavar="CODE", help="Only this category, like WATER.")
+@click.option("--needs-listening", is_flag=True, help="Only those that are told by their sound.")
 @click.option("--out", type=click.Path(path_type=Path), help="File; without it, standard output.")
 @click.option("--events", is_flag=True, help="Also what happened to the tickets, one line each.")
 @unmask_options
@@ -50,6 +51,7 @@ def export_command(
     until: str,
     status: str | None,
     category: str | None,
+    needs_listening: bool,
     out: Path | None,
     events: bool,
     unmask: bool,
@@ -59,6 +61,8 @@ def export_command(
     """Write tickets to a file, oldest first. Names and phone numbers are masked."""
     names = load_names()
     search = _search(constituency, since, until, status, category, names)
+    if needs_listening:
+        search = replace(search, needs_listening=True)
     formats = _formats(forms, out, events=events)
     files = paths(out, formats) if out else {}
     _check(files, events=events)

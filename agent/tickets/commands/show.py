@@ -14,13 +14,14 @@ from agent.tickets.calendar import IST
 from agent.tickets.commands.common import audit, opened, ticket_number, unmask_options
 from agent.tickets.names import Names, load_names
 from agent.tickets.repository import Ticket
+from agent.tickets.store import TicketStore
 
 
 @click.command("show")
 @click.argument("number")
 @unmask_options
 def show_command(number: str, unmask: bool, who: str, reason: str) -> None:
-    """Show one ticket as JSON. Name and phone number are masked."""
+    """Show one ticket as JSON, with the sound of its call. Name and phone number are masked."""
     digits = ticket_number(number)
     settings = settings_module.load()
     with opened(settings) as store:
@@ -30,7 +31,16 @@ def show_command(number: str, unmask: bool, who: str, reason: str) -> None:
         if unmask:
             audit(settings, who, reason, {"action": "show", "ticket": digits})
             ticket = store.repository.get(digits, unmask=True) or ticket
-        click.echo(json.dumps(shown(ticket, load_names()), ensure_ascii=False, indent=2))
+        told = {**shown(ticket, load_names()), "sound": _sound(store, digits)}
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+
+
+def _sound(store: TicketStore, number: str) -> list[dict[str, Any]]:
+    """Voice notes and recordings that are kept, and on which machine they lie."""
+    return [
+        {**row, "created_at": row["created_at"].isoformat()}
+        for row in store.repository.sounds(number)
+    ]
 
 
 def shown(ticket: Ticket, names: Names) -> dict[str, Any]:

@@ -80,7 +80,8 @@ def _say(report: ReplayReport, *, from_others: bool) -> None:
         f"{report.replayed} journals replayed ({report.lost} of lost calls), "
         f"{report.tickets} tickets added, {report.partial} of them partial; "
         f"{report.live} live, {report.torn} torn, {len(report.damaged)} damaged, "
-        f"{len(report.waiting)} waiting; {report.restored} calls restored."
+        f"{len(report.waiting)} waiting; {report.restored} calls restored; "
+        f"{report.refused} acts of callers not allowed any more."
     )
     for sentence in report.damaged:
         click.echo(sentence, err=True)
@@ -112,10 +113,12 @@ def check_command(as_json: bool) -> None:
             f"{report.tickets} tickets in the database, {report.unreadable} unreadable; "
             f"{report.journals} journals compared, {report.live} live, {report.waiting} waiting, "
             f"{report.torn} torn; {len(report.missing)} tickets missing, "
-            f"{len(report.damaged)} journals damaged."
+            f"{len(report.undone)} acts undone, {len(report.damaged)} journals damaged."
         )
         if report.missing:
             click.echo(f"Missing: {', '.join(report.missing)}. Run: kural tickets replay", err=True)
+        if report.undone:
+            click.echo(f"Undone: {', '.join(report.undone)}. Run: kural tickets replay", err=True)
         for sentence in report.damaged:
             click.echo(sentence, err=True)
     if not report.is_clean:
