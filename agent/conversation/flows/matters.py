@@ -160,7 +160,7 @@ def _on_elsewhere(state: FlowState, topic: Topic) -> Step:
 
 
 def _on_trick(state: FlowState, topic: Topic) -> Step | None:
-    """Refuse, reveal nothing, put the open question again; the third is an answer like any other."""
+    """Refuse, reveal nothing, put the open question again; a third is an answer like others."""
     if state.asides >= MAX_TRICKS:
         return None
     return aside(state, Line("others_refused" if topic is Topic.OTHERS_DATA else "only_complaints"))
