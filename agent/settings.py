@@ -9,6 +9,7 @@ name, and a test compares it with the fields below.
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -30,6 +31,8 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent
 """Where prompts/ and models/ lie beside the package in a checkout or an image."""
 
 _PRIVATE_ENDINGS = (".local", ".internal", ".svc", ".lan", ".home.arpa")
+
+_TRANSFER_URI = re.compile(r"tel:\+?\d{3,15}|sips?:[^\s@]+@[^\s@]+")
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -81,6 +84,8 @@ class SpeechSettings(_Group):
     """PEM file a caller of ``tcps://`` trusts; empty = what the system trusts."""
     voice: str = "ta"
     """Name of the voice that speaks to callers (an espeak-ng voice until a neural one is set)."""
+    voice_en: str = "en"
+    """Name of the voice that speaks English; espeak-ng 1.52 has no Indian one."""
     voice_rate: int = Field(default=165, ge=80, le=400)
     """Words a minute of the embedded voice."""
     recognition_deadline_s: Seconds = 8.0
@@ -172,6 +177,26 @@ class CallSettings(_Group):
     """Hard end of a call, so that a drain ends."""
     resume_within_s: Seconds = 1800.0
     """A caller who was cut off may go on within this time."""
+    election: bool = False
+    """The Model Code of Conduct holds: no member is named."""
+    transfer_to: str = ""
+    """``tel:`` or ``sip:`` URI of a person who takes callers; empty = nobody does."""
+    transfer_hours: str = "Mon-Fri 10:00-17:45"
+    """When he does, Indian time; no holidays of Tamil Nadu. More terms after commas."""
+    transfer_kind: Literal["cold", "warm"] = "cold"
+    """``cold``: the trunk sends the caller on (REFER). ``warm``: the person is rung up."""
+    transfer_trunk: str = ""
+    """Id of LiveKit's outbound trunk that rings the person; for ``warm`` only."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> CallSettings:
+        """Half a transfer would be noticed by the first caller who asks for a person."""
+        to = self.transfer_to
+        if to and not _TRANSFER_URI.fullmatch(to):
+            raise ValueError("CALL__TRANSFER_TO must be like tel:+914422222222 or sip:desk@host")
+        if to and self.transfer_kind == "warm" and not self.transfer_trunk:
+            raise ValueError("a warm transfer needs CALL__TRANSFER_TRUNK")
+        return self
 
 
 class TicketSettings(_Group):

@@ -7,8 +7,7 @@ calls, ``kural call`` and the tests for simulated ones; nothing here needs a Liv
 
 from __future__ import annotations
 
-import asyncio
-import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,23 +22,27 @@ from livekit.agents.voice.turn import (
 from agent.breaker import Breaker
 from agent.check_digit import is_valid as is_valid_ticket
 from agent.complaint import Call
-from agent.conversation.dialogue import CallObserver, Dialogue
+from agent.control.office_hours import OfficeHours
+from agent.conversation.dialogue import TAMIL, Dialogue
 from agent.conversation.intake import Intake
-from agent.conversation.script import Script
+from agent.conversation.note_keeper import VoiceNoteKeeper
+from agent.conversation.ports import CallObserver, Services, Transferrer
+from agent.conversation.script import LANGUAGES, Script
+from agent.conversation.steps import Terms, TicketFound
 from agent.conversation.turn_end import AnswerTurnDetector
-from agent.errors import TicketError
-from agent.speech.decoding import OnLost, Recogniser
+from agent.speech.decoding import Recogniser
 from agent.speech.ears_client import EarsClient
 from agent.speech.fallback import DeepgramRecogniser, FallbackRecogniser
 from agent.speech.prompts_audio import Progress, PromptCache, RenderReport, render_prompts
 from agent.speech.stt import WhisperSTT
 from agent.speech.tts import PooledTTS
+from agent.speech.tts_languages import LanguageTTS
 from agent.speech.vad import load_vad
 from agent.speech.voice import VoiceClient
 from agent.tickets.ledger import CallLedger
 from agent.tickets.records import warm_up
-from agent.tickets.store import WITHIN_S, TicketStore
-from agent.tickets.voice_notes import VoiceNotes
+from agent.tickets.standing import standing
+from agent.tickets.store import TicketStore
 from agent.understanding.extract import Extractor
 from agent.understanding.models import build_chain
 from agent.understanding.rules import Rules
@@ -51,6 +54,10 @@ if TYPE_CHECKING:
 
 _CALL_LETTERS = 64
 """Longest name of a call the ears take."""
+_VOICE_WITHIN_S = 1.5
+"""How long the voice process may take before a one-shot speaks: the caller waits in silence."""
+_RESUME_AFTER_S = 1.0
+"""Silence after a sound without words in which the agent goes on with what it was saying."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,10 @@ class Parts:
     """What the calls of one process share. Loaded once; safe to use from several calls."""
 
     settings: Settings
-    script: Script
+    scripts: Mapping[str, Script]
+    """Language -> its sentences."""
+    hours: OfficeHours
+    """When a person takes callers."""
     store: TicketStore
     vad: lk_vad.VAD | None
     """Voice activity detection; None where calls come as text."""
@@ -66,6 +76,11 @@ class Parts:
     """Reads turns: rules, and a language model where they are unsure."""
     ears_breaker: Breaker = field(default_factory=Breaker)
     """What the calls of this process know about the ears."""
+
+    @property
+    def script(self) -> Script:
+        """The Tamil sentences."""
+        return self.scripts[TAMIL]
 
     @property
     def cloud_words(self) -> bool:
@@ -99,11 +114,22 @@ def build_parts(settings: Settings, *, audio: bool = True) -> Parts:
     warm_up()
     return Parts(
         settings=settings,
-        script=Script.load(settings.call.prompts_dir),
+        scripts=load_scripts(settings),
+        hours=OfficeHours.parse(settings.call.transfer_hours),
         extractor=build_extractor(settings),
         store=TicketStore.from_settings(settings),
         vad=_detector(settings) if audio else None,
     )
+
+
+def load_scripts(settings: Settings) -> dict[str, Script]:
+    """Language -> its sentences.
+
+    Raises:
+        ConfigurationError: the prompts of a language cannot be used.
+    """
+    folder = settings.call.prompts_dir
+    return {language: Script.load(folder, language) for language in LANGUAGES}
 
 
 def build_extractor(settings: Settings) -> Extractor:
@@ -118,35 +144,56 @@ def _detector(settings: Settings) -> lk_vad.VAD:
 
 
 def build_session(
-    parts: Parts, call: Call, *, audio: bool = True, observer: CallObserver | None = None
+    parts: Parts,
+    call: Call,
+    *,
+    audio: bool = True,
+    observer: CallObserver | None = None,
+    transferrer: Transferrer | None = None,
 ) -> tuple[CallSession, Intake]:
     """Wire one call.
+
+    Args:
+        parts: what the calls of this process share.
+        call: the call.
+        audio: with sound; else typed.
+        observer: may watch.
+        transferrer: hands the caller to a person; None where that cannot be done.
 
     The caller of this function starts the session with the returned agent, and must call
     ``intake.dialogue.close(...)`` when the call is over.
     """
     ledger = CallLedger.open(parts.store, call)
+    notes = VoiceNoteKeeper(parts.settings.data_dir, parts.store.cipher, call.id)
     dialogue = Dialogue(
-        parts.script,
+        parts.scripts,
         parts.extractor,
         ledger,
-        look_up=lambda number: ticket_state(parts.store, number),
+        services=Services(
+            look_up=lambda number: ticket_found(parts.store, number, call.caller),
+            transferrer=transferrer,
+            keep_note=notes.keep,
+        ),
+        terms=Terms(
+            can_transfer=transferrer is not None and parts.hours.is_open(call.started_at),
+            election=parts.settings.call.election,
+            abroad=parts.cloud_words,
+        ),
         caller=call.caller,
         seat=call.constituency,
         observer=observer,
         call=call.id,
     )
-    session = _spoken_session(parts, call, dialogue) if audio else _typed_session(parts, call)
+    session = (
+        _spoken_session(parts, call, dialogue, notes) if audio else _typed_session(parts, call)
+    )
     return session, Intake(dialogue, parts.settings.call)
 
 
-def ticket_state(store: TicketStore, number: str) -> str | None:
-    """Life-cycle state of a ticket; None when there is none or the database is away."""
-    try:
-        found = store.database.visit(lambda _: store.repository.get(number), within_s=WITHIN_S)
-    except TicketError:
-        return None
-    return found.status if found else None
+def ticket_found(store: TicketStore, number: str, caller: str) -> TicketFound | None:
+    """What the store knows of a ticket; None when there is none or the database is away."""
+    found = standing(store, number, caller)
+    return TicketFound(number, found.status, mine=found.mine) if found else None
 
 
 def _typed_session(parts: Parts, call: Call) -> CallSession:
@@ -158,12 +205,13 @@ def _typed_session(parts: Parts, call: Call) -> CallSession:
     )
 
 
-def _spoken_session(parts: Parts, call: Call, dialogue: Dialogue) -> CallSession:
+def _spoken_session(
+    parts: Parts, call: Call, dialogue: Dialogue, notes: VoiceNoteKeeper
+) -> CallSession:
     speech, calls = parts.settings.speech, parts.settings.call
     token = speech.token.get_secret_value()
-    ears = build_recogniser(parts)
-    voice = VoiceClient(parts.settings.voice_url, token=token)
-    cache = PromptCache(parts.settings.prompt_cache_dir, speech.voice, speech.voice_rate)
+    ears = build_recogniser(parts, may_leave=lambda: not dialogue.local_only)
+    voice = VoiceClient(parts.settings.voice_url, token=token, deadline_s=_VOICE_WITHIN_S)
     session = CallSession(
         userdata=call,
         vad=parts.vad,
@@ -174,14 +222,21 @@ def _spoken_session(parts: Parts, call: Call, dialogue: Dialogue) -> CallSession
             min_silence_s=speech.vad_min_silence_s,
             speculate_after_s=speech.speculate_after_s,
             call=call.id[:_CALL_LETTERS],
-            on_lost=keep_voice_notes(parts, call.id),
+            on_lost=lambda pcm, _: notes.keep_lost(pcm, dialogue.state),
         ),
-        tts=PooledTTS(
-            voice,
-            cache,
-            parts.script.fixed_pieces(),
-            voice=speech.voice,
-            rate=speech.voice_rate,
+        tts=LanguageTTS(
+            {
+                language: PooledTTS(
+                    voice,
+                    PromptCache(parts.settings.prompt_cache_dir, name, speech.voice_rate),
+                    parts.scripts[language].fixed_pieces(),
+                    voice=name,
+                    rate=speech.voice_rate,
+                )
+                for language, name in voices_of(parts.settings).items()
+            },
+            first=TAMIL,
+            language=lambda: dialogue.state.language,
         ),
         # None: with the default of 3 s the first words over a fresh phone line would be lost.
         aec_warmup_duration=None,
@@ -193,15 +248,28 @@ def _spoken_session(parts: Parts, call: Call, dialogue: Dialogue) -> CallSession
             endpointing=EndpointingOptions(
                 min_delay=calls.min_endpointing_s, max_delay=calls.max_endpointing_s
             ),
-            interruption=InterruptionOptions(mode="vad", min_duration=0.6),
+            interruption=InterruptionOptions(
+                mode="vad",
+                min_duration=0.6,
+                # A voice without words pauses the agent; this long after it he goes on.
+                resume_false_interruption=True,
+                false_interruption_timeout=_RESUME_AFTER_S,
+                # The ears go on hearing while a ticket number is said: an emergency must get in.
+                discard_audio_if_uninterruptible=False,
+            ),
         ),
     )
     session.links = (ears, voice)
     return session
 
 
-def build_recogniser(parts: Parts) -> Recogniser:
-    """The ears, and behind them who takes over when they fail."""
+def build_recogniser(parts: Parts, *, may_leave: Callable[[], bool] = lambda: True) -> Recogniser:
+    """The ears, and behind them who takes over when they fail.
+
+    Args:
+        parts: what the calls of this process share.
+        may_leave: whether the caller's words may leave the machine now, where settings allow it.
+    """
     settings = parts.settings
     speech, cloud, deepgram = settings.speech, settings.cloud, settings.deepgram
     ears = EarsClient(
@@ -219,18 +287,13 @@ def build_recogniser(parts: Parts) -> Recogniser:
             url=deepgram.url,
             deadline_s=speech.recognition_deadline_s,
         )
-    return FallbackRecogniser(ears, second, patience_s=cloud.after_s, breaker=parts.ears_breaker)
-
-
-def keep_voice_notes(parts: Parts, call_id: str) -> OnLost:
-    """What becomes of an utterance that nobody could decode: its sound is kept, encrypted."""
-    notes = VoiceNotes(parts.settings.data_dir, parts.store.cipher)
-    numbers = itertools.count(len(notes.of_call(call_id)) + 1)
-
-    async def keep(pcm: bytes, _end_s: float) -> None:
-        await asyncio.to_thread(notes.keep, call_id, next(numbers), pcm)
-
-    return keep
+    return FallbackRecogniser(
+        ears,
+        second,
+        patience_s=cloud.after_s,
+        breaker=parts.ears_breaker,
+        may_leave=may_leave,
+    )
 
 
 def _turn_detector(kind: str, dialogue: Dialogue) -> TurnDetectionMode:
@@ -244,13 +307,19 @@ def _turn_detector(kind: str, dialogue: Dialogue) -> TurnDetectionMode:
             return "vad"
 
 
+def voices_of(settings: Settings) -> dict[str, str]:
+    """Language -> name of the voice that speaks it."""
+    return {"ta": settings.speech.voice, "en": settings.speech.voice_en}
+
+
 async def render_fixed_prompts(
     settings: Settings, script: Script, progress: Progress | None = None
 ) -> RenderReport:
-    """Bring the cache of fixed prompts up to date with the script and the voice."""
+    """Bring the cache of fixed prompts up to date with the script and the voice of its language."""
     speech = settings.speech
     client = VoiceClient(settings.voice_url, token=speech.token.get_secret_value())
-    cache = PromptCache(settings.prompt_cache_dir, speech.voice, speech.voice_rate)
+    voice = voices_of(settings)[script.language]
+    cache = PromptCache(settings.prompt_cache_dir, voice, speech.voice_rate)
     try:
         return await render_prompts(cache, client, script.fixed_pieces(), progress)
     finally:

@@ -36,6 +36,7 @@ from agent.control import startup
 from agent.control.alerts import AlertSender
 from agent.control.forwarding import Forwarder
 from agent.control.supervisor import Supervisor
+from agent.control.transfer import ColdTransfer, WarmTransfer
 from agent.control.upkeep import Upkeep
 from agent.conversation.flow import opening
 from agent.conversation.script import Script
@@ -43,12 +44,12 @@ from agent.errors import AgentError
 from agent.observability import logs
 from agent.tickets.registry import with_seat
 from agent.tickets.store import TicketStore
-from agent.wiring import Parts, build_parts, build_session, render_fixed_prompts
+from agent.wiring import Parts, build_parts, build_session, load_scripts, render_fixed_prompts
 
 if TYPE_CHECKING:
     from agent.conversation.dialogue import Dialogue
     from agent.conversation.intake import Intake
-    from agent.settings import Settings
+    from agent.settings import CallSettings, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,8 @@ _SEAT_WITHIN_S = 0.3
 LOAD_THRESHOLD = 0.7
 """LiveKit's server drops workers that report 0.7 or more (docs/decisions/0005-load.md)."""
 
+LAST_WORDS_S = 20.0
+"""How long our good-bye may take once the longest time of a call is over."""
 SETTLE_WITHIN_S = 40.0
 """A call that neither disk nor database took is tried again for so long after its end; less than
 ``session_end_timeout``."""
@@ -77,10 +80,11 @@ async def entrypoint(ctx: JobContext) -> None:
     """Take one call."""
     parts: Parts = ctx.proc.userdata["parts"]
     database = parts.store.database
-    call = await _arrived(ctx)
+    call, person = await _arrived(ctx)
     call = await asyncio.to_thread(with_seat, database, call, within_s=_SEAT_WITHIN_S)
     logs.set_call_id(call.id)
-    session, intake = build_session(parts, call)
+    transferrer = transfer_of(ctx, parts.settings.call, person)
+    session, intake = build_session(parts, call, transferrer=transferrer)
     ctx.proc.userdata["dialogue"] = intake.dialogue
     over = asyncio.Event()
     session.on("close", lambda _: over.set())
@@ -98,14 +102,35 @@ async def entrypoint(ctx: JobContext) -> None:
         record=False,
         session_host=False,
     )
-    outcome = await hold(intake, over, limit_s=parts.settings.call.max_call_s)
+    limit_s = parts.settings.call.max_call_s + LAST_WORDS_S
+    outcome = await hold(intake, over, limit_s=limit_s)
     await intake.dialogue.close(outcome)
+    if transferrer is not None and transferrer.bridged:
+        ctx.room.on("participant_disconnected", lambda _: over.set())
+        session.input.set_audio_enabled(False)  # caller and person talk; nobody else listens
+        await over.wait()
     await session.aclose()
     ctx.shutdown(outcome)
 
 
+def transfer_of(
+    ctx: JobContext, settings: CallSettings, person: rtc.RemoteParticipant | None
+) -> ColdTransfer | WarmTransfer | None:
+    """How this caller can be handed to a person; None where he cannot."""
+    sip = rtc.ParticipantKind.PARTICIPANT_KIND_SIP
+    if not settings.transfer_to or person is None or person.kind != sip:
+        return None
+    if settings.transfer_kind == "warm":
+        return WarmTransfer(ctx.api, ctx.room.name, settings.transfer_to, settings.transfer_trunk)
+    return ColdTransfer(ctx.api, ctx.room.name, person.identity, settings.transfer_to)
+
+
 async def hold(intake: Intake, over: asyncio.Event, *, limit_s: float) -> str:
-    """Wait until the call ends and say how: by our last word, a hang-up, or the time limit."""
+    """Wait until the call ends and say how: by our last word, a hang-up, or the time limit.
+
+    The agent itself warns the caller before its longest time and says good-bye at it; the limit
+    here is for an agent that does not.
+    """
     said_all = asyncio.ensure_future(intake.done.wait())
     hung_up = asyncio.ensure_future(over.wait())
     try:
@@ -116,7 +141,8 @@ async def hold(intake: Intake, over: asyncio.Event, *, limit_s: float) -> str:
         said_all.cancel()
         hung_up.cancel()
     if said_all in done:
-        return intake.dialogue.state.outcome
+        outcome = intake.dialogue.state.outcome
+        return outcome if outcome != "open" else "too_long"
     return "hung_up" if hung_up in done else "too_long"
 
 
@@ -128,8 +154,8 @@ async def on_session_end(ctx: JobContext) -> None:
         await dialogue.settle(SETTLE_WITHIN_S)
 
 
-async def _arrived(ctx: JobContext) -> Call:
-    dialled, caller, channel = "", "", "console"
+async def _arrived(ctx: JobContext) -> tuple[Call, rtc.RemoteParticipant | None]:
+    dialled, caller, channel, person = "", "", "console", None
     if not ctx.is_fake_job():
         await ctx.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
         person = await ctx.wait_for_participant(
@@ -141,13 +167,14 @@ async def _arrived(ctx: JobContext) -> Call:
         dialled = person.attributes.get("sip.trunkPhoneNumber", "")
         caller = person.attributes.get("sip.phoneNumber", "")
         channel = "phone"
-    return Call(
+    call = Call(
         id=ctx.job.id,
         started_at=datetime.now(UTC),
         dialled=dialled,
         caller=caller,
         channel=channel,
     )
+    return call, person
 
 
 # -- the worker -----------------------------------------------------------------------------------
@@ -236,7 +263,8 @@ def _supervised(settings: Settings) -> Any:
     supervisor = Supervisor(settings)
     supervisor.start()
     stack.callback(supervisor.stop)
-    asyncio.run(render_fixed_prompts(settings, Script.load(settings.call.prompts_dir)))
+    for script in load_scripts(settings).values():
+        asyncio.run(render_fixed_prompts(settings, script))
     store = TicketStore.from_settings(settings)
     stack.callback(store.close)
     forwarder = Forwarder(store)

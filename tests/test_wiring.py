@@ -14,13 +14,17 @@ from livekit.agents import stt
 from pydantic import SecretStr
 
 from agent.callers.caller_voice import OneShotVoice, render_all
+from agent.complaint import Slot
+from agent.conversation.note_keeper import VoiceNoteKeeper
 from agent.conversation.prompt_check import STATUSES
+from agent.conversation.steps import FlowState
+from agent.errors import EngineUnavailable
 from agent.settings import CloudSettings, DeepgramSettings, Settings, SpeechSettings
 from agent.speech.stt import WhisperSTT
 from agent.speech.vad import load_vad
 from agent.tickets.models import TicketStatus
 from agent.tickets.voice_notes import VoiceNotes
-from agent.wiring import Parts, build_parts, build_recogniser, keep_voice_notes
+from agent.wiring import Parts, build_parts, build_recogniser
 
 SAID = "எங்க தெருவில மூணு நாளா தண்ணி வரல"
 
@@ -66,12 +70,19 @@ async def cloud_url() -> AsyncIterator[str]:
     await runner.cleanup()
 
 
+def keeper_of(parts: Parts) -> VoiceNoteKeeper:
+    return VoiceNoteKeeper(parts.settings.data_dir, parts.store.cipher, "call-1")
+
+
 async def say_to(parts: Parts) -> stt.SpeechData:
     """One sentence to the recogniser of a call; the first final."""
     said = (await render_all(OneShotVoice(), [SAID], "ta"))[SAID]
     sound = np.concatenate([np.zeros(8000, np.int16), said, np.zeros(16_000, np.int16)])
+    keeper = keeper_of(parts)
     whisper = WhisperSTT(
-        build_recogniser(parts), load_vad(), on_lost=keep_voice_notes(parts, "call-1")
+        build_recogniser(parts),
+        load_vad(),
+        on_lost=lambda pcm, _: keeper.keep_lost(pcm, FlowState()),
     )
     stream = whisper.stream()
     async with asyncio.timeout(30):
@@ -131,10 +142,33 @@ async def test_a_cloud_that_is_not_allowed_is_not_asked(tmp_path: Path, cloud_ur
     parts.store.close()
 
 
+@pytest.mark.parametrize(
+    "state", [FlowState(consent=False), FlowState(expect=Slot.VOICE_NOTE)], ids=["refused", "note"]
+)
+async def test_lost_sound_is_not_kept_where_it_was_refused_or_is_recorded_anyway(
+    parts: Parts, tmp_path: Path, state: FlowState
+) -> None:
+    await keeper_of(parts).keep_lost(b"\1\0" * 10, state)
+    assert VoiceNotes(tmp_path, parts.store.cipher).all() == ()
+
+
+async def test_a_caller_who_refused_is_not_heard_by_the_cloud(
+    tmp_path: Path, cloud_url: str
+) -> None:
+    parts = build_parts(
+        settings_of(tmp_path, allowed=True, key="key-1", url=cloud_url), audio=False
+    )
+    ears = build_recogniser(parts, may_leave=lambda: False)
+    with pytest.raises(EngineUnavailable):
+        await ears.transcribe(bytes(32_000))
+    await ears.aclose()
+    parts.store.close()
+
+
 async def test_notes_of_one_call_are_numbered_on(parts: Parts, tmp_path: Path) -> None:
     for _ in range(2):  # the second time as after a restart
-        keep = keep_voice_notes(parts, "call-1")
-        await asyncio.gather(keep(b"\1\0" * 10, 1.0), keep(b"\2\0" * 10, 2.0))
+        keeper = keeper_of(parts)
+        assert all(await asyncio.gather(keeper.keep(b"\1\0" * 10), keeper.keep(b"\2\0" * 10)))
     paths = VoiceNotes(tmp_path, parts.store.cipher).of_call("call-1")
     assert [path.name[:11] for path in paths] == [f"call-1-000{n}" for n in (1, 2, 3, 4)]
 

@@ -10,88 +10,39 @@ from __future__ import annotations
 import asyncio
 import logging
 import unicodedata
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from agent.complaint import Complaint, Intent, Slot, UnderstoodTurn
-from agent.conversation.complaints import FILED_INTENTS, complaints
+from agent.conversation.complaints import complaints
+from agent.conversation.effects import Effects, in_thread
 from agent.conversation.flow import advance, opening
+from agent.conversation.ports import Services
 from agent.conversation.steps import (
-    FileComplaints,
-    Filed,
-    LookUp,
-    NotFiled,
+    NoteOver,
+    Recalled,
     Silence,
     Step,
-    TicketFound,
-    TicketUnknown,
+    Terms,
+    TimeShort,
 )
 from agent.conversation.taking import settles
 from agent.errors import TicketError
 from agent.understanding.rules import TurnContext
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
+    from agent.conversation.ports import CallObserver, Ledger
     from agent.conversation.script import Script
-    from agent.conversation.steps import Effect, Event, FlowState
+    from agent.conversation.steps import Event, FlowState, TicketFound
     from agent.understanding.extract import Extractor
 
 logger = logging.getLogger(__name__)
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-class Numbered(Protocol):
-    """What filing gives back."""
-
-    @property
-    def numbers(self) -> tuple[str, ...]:
-        """Ticket numbers in the order of the complaints."""
-
-    @property
-    def provisional(self) -> bool:
-        """Whether they may not be spoken, because this machine could still take them along."""
-
-
-class Ledger(Protocol):
-    """The durable record of one call; blocking, called in a thread (tickets/ledger.py)."""
-
-    def consent(self, granted: bool | None, *, version: str) -> None:
-        """Store the answer to the notice, and the version of its wording."""
-
-    def note(self, complaints: Sequence[Complaint], intent: Intent) -> None:
-        """Sync what is known after a committed turn."""
-
-    def file(self, complaints: Sequence[Complaint]) -> Numbered:
-        """Make the complaints durable and give their numbers."""
-
-    def call_back(self, phone: str | None) -> bool:
-        """Note that we owe the caller a call; whether that is durable."""
-
-    def close(self, outcome: str, intent: Intent, complaints: Sequence[Complaint]) -> object:
-        """Store the row of the call; what was noted but never filed becomes partial."""
-
-    def settle(self, within_s: float) -> bool:
-        """Try on after the end of the call until something has taken it."""
-
-
-class CallObserver(Protocol):
-    """Who may watch a call: simulated callers, the live view, tests. Never changes it."""
-
-    def asked(self, step: Step, text: str) -> None:
-        """``text`` is about to be spoken; ``step.expect`` is the question now open."""
-
-    def heard(self, turn: UnderstoodTurn) -> None:
-        """A turn was committed."""
-
-    def filed(self, numbers: tuple[str, ...]) -> None:
-        """The complaints are durable under these numbers."""
-
-    def closed(self, outcome: str) -> None:
-        """The call is over and its row stored."""
+RECALL_WITHIN_S = 0.3
+"""How long the first turn waits for what the store knows of the caller."""
+TAMIL = "ta"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +53,21 @@ class Spoken:
     text: str
 
 
+SpeakFirst = Callable[[Spoken, bool], Awaitable[bool]]
+"""(words, whether to wait until they were heard) -> whether they are spoken: for what must be heard
+before a slow effect (an alarm, a transfer) has answered."""
+
+
 class Dialogue:
     """The conversation of one call. Commits are serialised.
 
     Args:
-        script: the sentences.
+        script: the sentences, of one language or by language; Tamil (``ta``) is among them.
         extractor: reads turns.
         ledger: the durable record of this call.
-        look_up: gives the life-cycle state of a ticket number, or None; blocking.
+        look_up: for who needs nothing else of ``services``.
+        services: what else the call may ask for.
+        terms: what holds on this line.
         caller: number the call came from, E.164; empty when hidden.
         seat: seat of the dialled number, if it belongs to one.
         observer: may watch.
@@ -119,31 +77,46 @@ class Dialogue:
 
     def __init__(
         self,
-        script: Script,
+        script: Script | Mapping[str, Script],
         extractor: Extractor,
         ledger: Ledger,
         *,
-        look_up: Callable[[str], str | None],
+        look_up: Callable[[str], TicketFound | None] | None = None,
+        services: Services | None = None,
+        terms: Terms | None = None,
         caller: str = "",
         seat: int | None = None,
         observer: CallObserver | None = None,
         call: str = "",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._script = script
+        self._scripts = script if isinstance(script, Mapping) else {TAMIL: script}
         self._extractor = extractor
         self._call = call
         self._ledger = ledger
-        self._look_up = look_up
+        self._services = services or Services()
+        if look_up is not None:
+            self._services = replace(self._services, look_up=look_up)
+        self._effects = Effects(ledger, self._services, observer)
         self._observer = observer
         self._now = now
-        self._opening = opening(caller, seat)
-        self._state = self._opening.state
+        self._opening = opening(caller, seat, terms)
+        self._state = self._noted = self._opening.state
         self._lock = asyncio.Lock()
         self._committed = asyncio.Condition()
         self._last: Spoken | None = None
         self._commits = 0
         self._closed = False
+        self._recalling: asyncio.Task[Recalled] | None = None
+        self._recalled = False
+        self._early: tuple[tuple[Complaint, ...], Intent] | None = None
+        """What the event under way has journalled already, of ``_noted``."""
+        self.keyed_digits = ""
+        """Digits pressed on the keypad that no turn has taken yet."""
+        self.speak_first: SpeakFirst | None = None
+        """Set by who can speak while a commit goes on."""
+        self.before_close: Callable[[], Awaitable[None]] | None = None
+        """Awaited when the call ends, before its row is stored."""
 
     @property
     def state(self) -> FlowState:
@@ -160,9 +133,30 @@ class Dialogue:
         """What the latest commit says."""
         return self._last
 
+    @property
+    def services(self) -> Services:
+        """What the call may ask for."""
+        return self._services
+
+    @property
+    def local_only(self) -> bool:
+        """Whether the caller refused the notice: nothing leaves the machine, no model is asked."""
+        return self._state.consent is False
+
     def greet(self) -> Spoken:
-        """The notice. Speaks at once: nothing has to be durable before it."""
+        """The notice. Speaks at once: nothing has to be durable before it.
+
+        What the store knows of the caller's number is fetched meanwhile.
+        """
+        recall = self._services.recall
+        if recall is not None and self._recalling is None:
+            self._recalling = asyncio.ensure_future(in_thread(recall))
         return self._say(self._opening)
+
+    def sentence(self, prompt_id: str) -> str:
+        """The words of a prompt without slots; empty when the script has none of that name."""
+        script = self._script(self._state)
+        return script.prompts[prompt_id].text if prompt_id in script else ""
 
     def consider(self, text: str) -> Step:
         """What would follow if ``text`` were the whole turn. Leaves no trace in the call.
@@ -170,12 +164,22 @@ class Dialogue:
         A language model that would be asked about it is asked now, so that its answer is there
         when the turn is committed.
         """
-        self._extractor.prepare(*self._asked(text), call=self._call)
+        if not self.local_only:
+            self._extractor.prepare(*self._asked(text), call=self._call)
         return advance(self._state, self._understand(text), self._now())
 
     def is_answered_by(self, text: str) -> bool:
         """Whether ``text`` answers the open question, or needs an answer of its own. No trace."""
         return settles(self._state, self._understand(text))
+
+    def begins_number(self, text: str) -> bool:
+        """Whether ``text`` has digits of the number asked for, but not all of them. No trace."""
+        turn = self._understand(text)
+        return bool(turn.digits) and not settles(self._state, turn)
+
+    def is_new_danger(self, text: str) -> bool:
+        """Whether ``text`` tells of a danger that the call does not know yet. No trace."""
+        return not self._state.emergency and self._understand(text).emergency
 
     async def commit(self, text: str) -> Spoken:
         """Take a final turn in and make its effects durable.
@@ -183,8 +187,14 @@ class Dialogue:
         Silence and keys that come while a language model is asked wait for this turn.
         """
         async with self._lock:
+            await self._remember()
             said, expecting, context = self._asked(text)
-            turn = await self._extractor.understand(said, expecting, context, call=self._call)
+            self.keyed_digits = ""
+            if self.local_only:
+                self._extractor.forget(self._call)
+                turn = self._extractor.at_once(said, expecting, context)
+            else:
+                turn = await self._extractor.understand(said, expecting, context, call=self._call)
             if self._observer is not None:
                 self._observer.heard(turn)
             spoken = await self._take(turn)
@@ -200,6 +210,14 @@ class Dialogue:
         """The caller has been silent for the limit."""
         return await self._commit(Silence())
 
+    async def note_over(self, seconds: float) -> Spoken:
+        """The spoken note is over; ``seconds`` of it are kept."""
+        return await self._commit(NoteOver(seconds))
+
+    async def time_short(self, *, over: bool = False) -> Spoken:
+        """The longest time of a call is nearly over, or over."""
+        return await self._commit(TimeShort(over))
+
     async def next_commit(self, after: int) -> Spoken:
         """Wait for the first commit numbered above ``after`` and return what it says."""
         async with self._committed:
@@ -213,17 +231,22 @@ class Dialogue:
         Args:
             outcome: used when the flow itself had not ended, e.g. ``hung_up``.
         """
+        last_act, self.before_close = self.before_close, None
+        if last_act is not None:
+            await last_act()
         async with self._lock:
             if self._closed:
                 return
             self._closed = True
             self._extractor.forget(self._call)
+            if self._recalling is not None:
+                await asyncio.wait({self._recalling})  # a thread of 0.3 s that cannot be cut short
             state = self._state
             ended = state.outcome if state.outcome != "open" else outcome
             told = complaints(state)
             intent = state.intent or (Intent.COMPLAINT if told else Intent.WRONG_NUMBER)
             try:
-                await self._in_thread(self._ledger.close, ended, intent, told)
+                await in_thread(self._ledger.close, ended, intent, told)
             except TicketError as exc:
                 logger.exception("call row not stored", extra={"error": type(exc).__name__})
         if self._observer is not None:
@@ -232,22 +255,56 @@ class Dialogue:
     async def settle(self, within_s: float) -> None:
         """After :meth:`close`: wait until some disk has the call, at most ``within_s`` seconds."""
         try:
-            await self._in_thread(self._ledger.settle, within_s)
+            await in_thread(self._ledger.settle, within_s)
         except TicketError as exc:
             logger.exception("call not recorded", extra={"error": type(exc).__name__})
 
     async def _commit(self, event: Event) -> Spoken:
         async with self._lock:
+            await self._remember()
             spoken = await self._take(event)
         return await self._announce(spoken)
 
+    async def _remember(self) -> None:
+        """Before the first event: take in what the store knows of the caller, if it is there."""
+        if self._recalling is None or self._recalled or self._closed:
+            return
+        self._recalled = True
+        known = Recalled()
+        done, _ = await asyncio.wait({self._recalling}, timeout=RECALL_WITHIN_S)
+        if done and not self._recalling.cancelled() and self._recalling.exception() is None:
+            known = self._recalling.result()
+        self._state = advance(self._state, known, self._now()).state
+
     async def _take(self, event: Event) -> Spoken:
-        """Advance by one event; the lock is held."""
-        before = self._state
-        step = await self._run_effects(advance(before, event, self._now()))
+        """Advance by one event; the lock is held. After the end of the call nothing changes."""
+        if self._closed:
+            return Spoken(Step(self._state, (), end=True), "")
+        step = advance(self._state, event, self._now())
+        self._noted, self._early = self._state, None
+        step = await self._effects.run_all(step, self._advance, self._let_be_heard)
         self._state = step.state
-        await self._journal(before, step.state)
+        await self._journal(self._noted, step.state)
         return self._say(step)
+
+    def _advance(self, state: FlowState, event: Event) -> Step:
+        return advance(state, event, self._now())
+
+    async def _let_be_heard(self, step: Step, wait: bool) -> bool:
+        """Let what is known so far be heard before a slow effect; whether somebody speaks it."""
+        if wait:  # the effect may take the caller away
+            await self._journal(self._noted, step.state)
+            self._noted = step.state
+            self._early = (complaints(step.state), step.state.intent or Intent.COMPLAINT)
+        if self.speak_first is None:
+            return False
+        first = Step(step.state, step.say, uninterruptible=step.uninterruptible)
+        words = Spoken(first, self._words(first))
+        if not await self.speak_first(words, wait):
+            return False
+        if self._observer is not None:
+            self._observer.asked(first, words.text)
+        return True
 
     async def _announce(self, spoken: Spoken) -> Spoken:
         async with self._committed:
@@ -256,54 +313,17 @@ class Dialogue:
             self._committed.notify_all()
         return spoken
 
-    async def _run_effects(self, step: Step) -> Step:
-        while step.effects:
-            answer = await self._run(step.effects[0], step.state)
-            following = advance(step.state, answer, self._now())
-            step = replace(following, say=(*step.say, *following.say))
-        return step
-
-    async def _run(self, effect: Effect, state: FlowState) -> Event:
-        match effect:
-            case FileComplaints():
-                return await self._file(state)
-            case LookUp(number):
-                status = await self._in_thread(self._look_up, number)
-                return TicketFound(number, status) if status else TicketUnknown()
-            case _:
-                raise NotImplementedError(type(effect).__name__)
-
-    async def _file(self, state: FlowState) -> Event:
-        wanted = complaints(state)
-        if not wanted or wanted[0].intent not in FILED_INTENTS:
-            return NotFiled()
-        try:
-            filed = await self._in_thread(self._ledger.file, wanted)
-        except TicketError as exc:
-            logger.exception("ticket not saved", extra={"error": type(exc).__name__})
-            phone = wanted[0].phone
-            noted = await self._in_thread(self._ledger.call_back, phone)
-            return NotFiled(noted if phone else None)
-        if self._observer is not None and not filed.provisional:
-            self._observer.filed(filed.numbers)
-        return Filed(filed.numbers, filed.provisional)
-
     async def _journal(self, before: FlowState, after: FlowState) -> None:
         """Sync what this turn added. A full disk must not end the call: filing decides that."""
         try:
             if after.consent is not before.consent:
-                version = self._script.wording(self._opening.say)
-                await self._in_thread(self._ledger.consent, after.consent, version=version)
-            if not after.filed:
-                await self._in_thread(
-                    self._ledger.note, complaints(after), after.intent or Intent.COMPLAINT
-                )
+                version = self._scripts[TAMIL].wording(self._opening.say)
+                await in_thread(self._ledger.consent, after.consent, version=version)
+            told = (complaints(after), after.intent or Intent.COMPLAINT)
+            if not after.filed and told != self._early:
+                await in_thread(self._ledger.note, *told)
         except TicketError as exc:
             logger.warning("turn not journalled", extra={"error": type(exc).__name__})
-
-    async def _in_thread(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Blocking disk work off the loop; a hang-up must not cut it in half."""
-        return await asyncio.shield(asyncio.to_thread(call, *args, **kwargs))
 
     def _understand(self, text: str) -> UnderstoodTurn:
         return self._extractor.at_once(*self._asked(text))
@@ -311,12 +331,20 @@ class Dialogue:
     def _asked(self, text: str) -> tuple[str, Slot | None, TurnContext]:
         state = self._state
         context = TurnContext(
-            place=state.place, categories=state.categories, phone_digits=state.digits
+            place=state.place,
+            categories=state.categories,
+            phone_digits=state.digits + self.keyed_digits,
         )
         return unicodedata.normalize("NFC", text).strip(), state.expect, context
 
     def _say(self, step: Step) -> Spoken:
-        spoken = Spoken(step, self._script.text(step.say))
+        spoken = Spoken(step, self._words(step))
         if self._observer is not None:
             self._observer.asked(step, spoken.text)
         return spoken
+
+    def _words(self, step: Step) -> str:
+        return self._script(step.state).text(step.say)
+
+    def _script(self, state: FlowState) -> Script:
+        return self._scripts.get(state.language) or self._scripts[TAMIL]

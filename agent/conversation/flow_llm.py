@@ -36,7 +36,8 @@ class FlowLLM(llm.LLM[Any]):
         dialogue: the call's conversation.
         spoken_input: whether turns come as speech (and are committed by the agent's turn hook) or
             as typed text (and are committed here, because no hook runs for them).
-        on_speak: called with what is about to be spoken, before its first word leaves.
+        on_speak: called with what is about to be spoken, before its first word leaves; also when
+            there are no words.
     """
 
     def __init__(
@@ -93,9 +94,11 @@ class _FlowStream(llm.LLMStream):
 
     async def _run(self) -> None:
         spoken = await self._spoken()
-        if spoken is None or not spoken.text:
+        if spoken is None:
             return
         self._flow.on_speak(spoken)
+        if not spoken.text:
+            return
         self._event_ch.send_nowait(
             llm.ChatChunk(
                 id=uuid4().hex, delta=llm.ChoiceDelta(role="assistant", content=spoken.text)

@@ -1,17 +1,27 @@
 """The keypad as an equal way to answer: digits pressed -> an understood turn. Pure.
 
-0 asks for a person, * hears the last sentence again, 9 is an emergency (except while a number is
-asked for), 1 and 2 are yes and no, # ends a number.
+0 asks for a person, 9 is an emergency (both everywhere but inside a number), * hears the last
+sentence again, 1 and 2 are yes and no, # ends a number. Where a question offers numbered choices
+the key is the choice. A number may be begun by voice and ended by keys, or the other way round.
 """
 
 from __future__ import annotations
 
-from agent.complaint import Answer, Intent, Slot, UnderstoodTurn
+from agent.complaint import Answer, Intent, Slot, Topic, UnderstoodTurn
+from agent.conversation.overlap import YES_NO
+from agent.understanding.phones import as_phone
 
-PHONE_DIGITS = 10
+MOBILE_DIGITS = 10
+LAND_LINE_DIGITS = 11
+"""With the 0 in front."""
 TICKET_DIGITS = 9
-_NUMBERS = {Slot.PHONE: PHONE_DIGITS, Slot.TICKET: TICKET_DIGITS}
-_YES_NO = frozenset({Slot.CONSENT, Slot.CONFIRM, Slot.SAME_NUMBER, Slot.REPEAT, Slot.DANGER})
+NUMBERS = frozenset({Slot.PHONE, Slot.TICKET})
+"""Questions for a number."""
+_ONE_OR_TWO = YES_NO | {Slot.CHOICE}
+"""Keys 1 and 2 are yes and no; the first of two choices is a yes."""
+_CHOICES: dict[Slot | None, str] = {Slot.RIGHT: "123", Slot.RATING: "12345"}
+"""The keys a question with numbered choices offers; the turn's ``digits`` is the choice."""
+_LANGUAGES = {"1": Topic.TAMIL, "2": Topic.ENGLISH}
 
 
 class Keypad:
@@ -20,12 +30,25 @@ class Keypad:
     def __init__(self) -> None:
         self._digits = ""
 
-    def press(self, key: str, expect: Slot | None) -> UnderstoodTurn | None:
+    @property
+    def digits(self) -> str:
+        """Digits pressed that no turn has taken yet."""
+        return self._digits
+
+    def forget(self) -> None:
+        """A turn has taken the digits."""
+        self._digits = ""
+
+    def press(
+        self, key: str, expect: Slot | None, known: str = "", offered: str = ""
+    ) -> UnderstoodTurn | None:
         """One key.
 
         Args:
             key: ``0``-``9``, ``*`` or ``#``; anything else is ignored.
             expect: the question that is open.
+            known: digits of the number that earlier turns gave.
+            offered: further keys that mean something just now (1 after two silences: call back).
 
         Returns:
             The turn the keys amount to, or None while a number is incomplete or the key means
@@ -34,8 +57,8 @@ class Keypad:
         if key == "*":
             self._digits = ""
             return UnderstoodTurn(text="*", expecting=expect, answer=Answer.REPEAT)
-        if expect in _NUMBERS:
-            return self._number(key, expect)
+        if expect in NUMBERS:
+            return self._number(key, expect, known)
         self._digits = ""
         match key:
             case "0":
@@ -44,25 +67,47 @@ class Keypad:
                 return UnderstoodTurn(
                     text="9", expecting=expect, intent=Intent.EMERGENCY, emergency=True
                 )
-            case "1" | "2" if expect in _YES_NO:
+            case "1" | "2" if expect in _ONE_OR_TWO:
                 answer = Answer.YES if key == "1" else Answer.NO
                 return UnderstoodTurn(text=key, expecting=expect, answer=answer)
+            case "1" | "2" if expect is Slot.LANGUAGE:
+                return UnderstoodTurn(text=key, expecting=expect, topic=_LANGUAGES[key])
+            case _ if key and key in _CHOICES.get(expect, offered):
+                return UnderstoodTurn(text=key, expecting=expect, digits=key)
             case _:
                 return None
 
-    def _number(self, key: str, expect: Slot) -> UnderstoodTurn | None:
-        if key.isdecimal() and key.isascii():
+    def _number(self, key: str, expect: Slot, known: str) -> UnderstoodTurn | None:
+        if len(key) == 1 and key.isdecimal() and key.isascii():
             self._digits += key
-        if key != "#" and len(self._digits) < _NUMBERS[expect]:
+        elif key != "#":
             return None
-        digits, self._digits = self._digits, ""
-        if not digits:
+        digits = _joined(known, self._digits, expect, ended=key == "#")
+        if not self._digits or (key != "#" and len(digits) < _wanted(digits, expect)):
             return None
-        whole = len(digits) == _NUMBERS[expect]
+        self._digits = ""
+        whole = len(digits) == TICKET_DIGITS
         return UnderstoodTurn(
             text=digits,
             expecting=expect,
             digits=digits,
-            phone=digits if whole and expect is Slot.PHONE else None,
+            phone=as_phone(digits) if expect is Slot.PHONE else None,
             ticket=digits if whole and expect is Slot.TICKET else None,
         )
+
+
+def _wanted(digits: str, expect: Slot) -> int:
+    """How many digits make the number whole."""
+    if expect is Slot.TICKET:
+        return TICKET_DIGITS
+    return LAND_LINE_DIGITS if digits.startswith("0") else MOBILE_DIGITS
+
+
+def _joined(known: str, pressed: str, expect: Slot, *, ended: bool) -> str:
+    """Go on with what is known, unless the caller presses the number from its beginning."""
+    whole = known + pressed
+    if not known or len(whole) > _wanted(whole, expect):
+        return pressed
+    again = pressed.startswith(known[: len(pressed)])
+    # Too early to tell: wait for the whole number, or for # to say that this was the rest.
+    return pressed if again and not ended else whole

@@ -9,12 +9,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.complaint import Slot
+from agent.conversation.keypad import NUMBERS
+
 if TYPE_CHECKING:
     from livekit.agents import LanguageCode, llm
 
     from agent.conversation.dialogue import Dialogue
+    from agent.settings import CallSettings
 
 THRESHOLD = 0.5
+_OPEN = frozenset({Slot.COMPLAINT, Slot.LANDMARK, Slot.CORRECTION})
+
+
+def waits(
+    expect: Slot | None, settings: CallSettings, *, number_begun: bool = False
+) -> tuple[float, float]:
+    """Shortest and longest wait, in seconds, after the caller stops.
+
+    The shortest is for words that answer the question, the longest for words that do not yet.
+
+    Args:
+        expect: the question that is open.
+        settings: the waits.
+        number_begun: a number is asked for and some of its digits were said.
+    """
+    shortest, longest = settings.min_endpointing_s, settings.max_endpointing_s
+    if expect in _OPEN:
+        shortest = settings.story_endpointing_s
+    elif expect in NUMBERS and number_begun:
+        longest = settings.digits_endpointing_s
+    return shortest, max(shortest, longest)
 
 
 class AnswerTurnDetector:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 import unicodedata
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import aiohttp
@@ -49,6 +49,7 @@ class FallbackRecogniser:
         *,
         patience_s: float = 2.5,
         breaker: Breaker | None = None,
+        may_leave: Callable[[], bool] = lambda: True,
     ) -> None:
         """Wire both; ``aclose`` closes both.
 
@@ -57,7 +58,9 @@ class FallbackRecogniser:
             fallback: who is asked instead; None where nothing may leave the machine.
             patience_s: how long the ears may take where somebody else could answer.
             breaker: what is known about the ears; shared by the calls of one event loop.
+            may_leave: whether the fallback may be asked now: a caller can refuse it.
         """
+        self._may_leave = may_leave
         self._primary = primary
         self._fallback = fallback
         self._patience_s = patience_s
@@ -74,7 +77,8 @@ class FallbackRecogniser:
             EngineError: neither can.
         """
         way = self._breaker.way(time.monotonic())
-        if self._fallback is None or self._second.way(time.monotonic()) is Way.AVOID:
+        stays = self._fallback is None or not self._may_leave()
+        if self._fallback is None or stays or self._second.way(time.monotonic()) is Way.AVOID:
             return await self._ears(pcm, kind, call, hurry=way is not Way.ASK)
         if way is Way.ASK:
             return await self._ears_first(self._fallback, pcm, kind, call)

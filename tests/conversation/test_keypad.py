@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.complaint import Answer, Intent, Slot, UnderstoodTurn
+from agent.complaint import Answer, Intent, Slot, Topic, UnderstoodTurn
 from agent.conversation.keypad import Keypad
 
 
@@ -60,6 +60,91 @@ def test_star_asks_to_hear_it_again_and_forgets_digits():
     assert again is not None
     assert again.answer is Answer.REPEAT
     assert pad.press("#", Slot.PHONE) is None
+
+
+@pytest.mark.parametrize(
+    "slot",
+    [
+        Slot.RESUME,
+        Slot.SAME_ISSUE,
+        Slot.FIXED,
+        Slot.ADULT,
+        Slot.CALL_BACK,
+        Slot.DANGER,
+        Slot.CHOICE,
+    ],
+)
+def test_one_and_two_answer_every_question_with_two_answers(slot: Slot):
+    answers = [turn.answer for turn in press("12", slot) if turn is not None]
+    assert answers == [Answer.YES, Answer.NO]
+
+
+@pytest.mark.parametrize(
+    ("slot", "offered"),
+    [(Slot.RATING, "12345"), (Slot.RIGHT, "123")],
+)
+def test_a_key_is_the_choice_where_choices_are_numbered(slot: Slot, offered: str):
+    for key in "12345678":
+        (turn,) = press(key, slot)
+        assert (turn.digits if turn is not None else None) == (key if key in offered else None)
+
+
+def test_the_language_keys_name_the_language():
+    tamil, english = press("12", Slot.LANGUAGE)
+    assert tamil is not None
+    assert english is not None
+    assert (tamil.topic, english.topic) == (Topic.TAMIL, Topic.ENGLISH)
+
+
+@pytest.mark.parametrize("slot", [s for s in Slot if s not in (Slot.PHONE, Slot.TICKET)])
+def test_zero_and_nine_work_everywhere_but_inside_a_number(slot: Slot):
+    person, alarm = press("09", slot)
+    assert person is not None
+    assert alarm is not None
+    assert (person.intent, alarm.emergency) == (Intent.HUMAN, True)
+
+
+def test_a_key_at_the_open_question_is_no_answer():
+    assert press("1", Slot.COMPLAINT) == [None]
+
+
+def test_a_key_that_is_offered_just_now_means_something():
+    turn = Keypad().press("1", Slot.COMPLAINT, offered="1")
+    assert turn is not None
+    assert turn.digits == "1"
+
+
+def pressed_after(known: str, keys: str, slot: Slot = Slot.PHONE) -> UnderstoodTurn | None:
+    pad, turn = Keypad(), None
+    for key in keys:
+        turn = pad.press(key, slot, known)
+    return turn
+
+
+def test_keys_go_on_with_a_number_begun_by_voice():
+    turn = pressed_after("98421", "13576")
+    assert turn is not None
+    assert (turn.phone, turn.digits) == ("9842113576", "9842113576")
+
+
+def test_who_presses_the_whole_number_after_all_is_not_cut_short():
+    assert pressed_after("98421", "98421") is None
+    turn = pressed_after("98421", "9842113576")
+    assert turn is not None
+    assert turn.phone == "9842113576"
+
+
+def test_hash_says_that_the_keys_were_the_rest():
+    turn = pressed_after("98421", "98421#")
+    assert turn is not None
+    assert turn.phone == "9842198421"
+
+
+def test_a_land_line_has_eleven_keys():
+    assert pressed_after("", "0422245678") is None
+    turn = pressed_after("", "04222456789")
+    assert turn is not None
+    assert turn.phone == "04222456789"
 
 
 @pytest.mark.parametrize("key", ["3", "x", "", "௧"])

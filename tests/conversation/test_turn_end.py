@@ -10,9 +10,8 @@ from livekit.agents import llm
 
 from agent.complaint import Slot
 from agent.conversation.dialogue import Dialogue
-from agent.conversation.intake import waits
 from agent.conversation.script import Script
-from agent.conversation.turn_end import THRESHOLD, AnswerTurnDetector
+from agent.conversation.turn_end import THRESHOLD, AnswerTurnDetector, waits
 from agent.settings import CallSettings
 from agent.tickets.ledger import CallLedger
 from agent.tickets.store import TicketStore
@@ -85,9 +84,30 @@ async def test_nothing_said_is_no_end(dialogue: Dialogue):
 
 def test_waits_follow_the_question():
     settings = CallSettings()
-    short, story, number = (
-        waits(slot, settings) for slot in (Slot.CONFIRM, Slot.COMPLAINT, Slot.PHONE)
-    )
+    short, story = (waits(slot, settings) for slot in (Slot.CONFIRM, Slot.COMPLAINT))
     assert short == (settings.min_endpointing_s, settings.max_endpointing_s)
     assert story[0] == settings.story_endpointing_s
-    assert number == (settings.min_endpointing_s, settings.digits_endpointing_s)
+
+
+def test_the_longer_wait_for_digits_holds_only_while_a_number_is_incomplete():
+    settings = CallSettings()
+    begun = waits(Slot.PHONE, settings, number_begun=True)
+    assert begun == (settings.min_endpointing_s, settings.digits_endpointing_s)
+    assert waits(Slot.PHONE, settings) == (settings.min_endpointing_s, settings.max_endpointing_s)
+    assert waits(Slot.PLACE, settings, number_begun=True)[1] == settings.max_endpointing_s
+
+
+async def test_some_digits_begin_a_number_and_ten_complete_it(dialogue: Dialogue):
+    assert await after(dialogue, TO_PHONE) is Slot.PHONE
+    assert dialogue.begins_number("ஒம்பது எட்டு நாலு ரெண்டு ஒண்ணு ஒண்ணு")
+    assert not dialogue.begins_number("ஒம்பது எட்டு நாலு ரெண்டு ஒண்ணு ஒண்ணு மூணு அஞ்சு ஏழு ஆறு")
+    assert not dialogue.begins_number("ஒரு நிமிஷம்")
+
+
+async def test_a_number_begun_by_keys_is_continued_by_voice(dialogue: Dialogue):
+    assert await after(dialogue, TO_PHONE) is Slot.PHONE
+    dialogue.keyed_digits = "98421"
+    assert await finished(dialogue, "ஒண்ணு மூணு அஞ்சு ஏழு ஆறு")
+    await dialogue.commit("ஒண்ணு மூணு அஞ்சு ஏழு ஆறு")
+    assert dialogue.state.phone == "9842113576"
+    assert dialogue.keyed_digits == ""
