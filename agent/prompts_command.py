@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,11 @@ from agent import settings as settings_module
 from agent.conversation.prompt_check import differences, families, problems
 from agent.conversation.script import LANGUAGES, Script
 from agent.errors import VoiceUnavailable
+
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
+    from agent.speech.prompts_audio import Progress
 
 _NAMED = re.compile(r'"((?:[a-z]+_)*[a-z]+)"')
 
@@ -47,26 +53,31 @@ def render() -> None:
     """Render every fixed prompt that is not in the cache yet."""
     # Imported here: `kural prompts check` needs neither sockets nor the audio framework.
     from agent.control.supervisor import Supervisor
-    from agent.wiring import render_fixed_prompts
+    from agent.wiring import load_scripts, render_fixed_prompts, voices_of
 
     settings = settings_module.load()
-    script = Script.load(settings.call.prompts_dir)
-    voice = settings.speech.voice
+    scripts = load_scripts(settings)
     supervisor = Supervisor(settings, ears=False)
     supervisor.start()
+    rendered = cached = 0
     try:
-        with click.progressbar(length=len(script.fixed_pieces()), label="prompts") as bar:
-            work = render_fixed_prompts(
-                settings, script, lambda done, _: bar.update(done - bar.pos)
-            )
-            report = asyncio.run(work)
+        for language, script in scripts.items():
+            pieces = len(script.fixed_pieces())
+            with click.progressbar(length=pieces, label=f"prompts, {language}") as bar:
+                report = asyncio.run(render_fixed_prompts(settings, script, _shown_on(bar)))
+            if not report.complete:
+                voice = voices_of(settings)[language]
+                raise VoiceUnavailable(
+                    f"{len(report.failed)} prompts have no sound; is the voice {voice} known?"
+                )
+            rendered, cached = rendered + report.rendered, cached + report.cached
     finally:
         supervisor.stop()
-    click.echo(f"{report.rendered} rendered, {report.cached} already there.")
-    if not report.complete:
-        raise VoiceUnavailable(
-            f"{len(report.failed)} prompts have no sound; is the voice {voice} known?"
-        )
+    click.echo(f"{rendered} rendered, {cached} already there.")
+
+
+def _shown_on(bar: ProgressBar[int]) -> Progress:
+    return lambda done, _: bar.update(done - bar.pos)
 
 
 def named_in_code(script: Script) -> set[str]:

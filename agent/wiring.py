@@ -8,7 +8,7 @@ calls, ``kural call`` and the tests for simulated ones; nothing here needs a Liv
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Protocol
 
 from livekit.agents import AgentSession, inference
@@ -22,13 +22,14 @@ from livekit.agents.voice.turn import (
 from agent.breaker import Breaker
 from agent.check_digit import is_valid as is_valid_ticket
 from agent.complaint import Call
+from agent.control.alerts import Alerter
 from agent.control.office_hours import OfficeHours
 from agent.conversation.dialogue import TAMIL, Dialogue
 from agent.conversation.intake import Intake
 from agent.conversation.note_keeper import VoiceNoteKeeper
 from agent.conversation.ports import CallObserver, Services, Transferrer
 from agent.conversation.script import LANGUAGES, Script
-from agent.conversation.steps import Terms, TicketFound
+from agent.conversation.steps import BrokenCall, KnownTicket, Recalled, Terms, TicketFound
 from agent.conversation.turn_end import AnswerTurnDetector
 from agent.speech.decoding import Recogniser
 from agent.speech.ears_client import EarsClient
@@ -40,6 +41,7 @@ from agent.speech.tts_languages import LanguageTTS
 from agent.speech.vad import load_vad
 from agent.speech.voice import VoiceClient
 from agent.tickets.ledger import CallLedger
+from agent.tickets.recall import recall
 from agent.tickets.records import warm_up
 from agent.tickets.standing import standing
 from agent.tickets.store import TicketStore
@@ -74,6 +76,8 @@ class Parts:
     """Voice activity detection; None where calls come as text."""
     extractor: Extractor
     """Reads turns: rules, and a language model where they are unsure."""
+    alerter: Alerter
+    """Tells whoever is on duty of emergencies."""
     ears_breaker: Breaker = field(default_factory=Breaker)
     """What the calls of this process know about the ears."""
 
@@ -112,13 +116,18 @@ def build_parts(settings: Settings, *, audio: bool = True) -> Parts:
         ConfigurationError: prompts, tables, key or database cannot be used.
     """
     warm_up()
+    scripts = load_scripts(settings)
+    hours = OfficeHours.parse(settings.call.transfer_hours)
+    extractor = build_extractor(settings)
+    store = TicketStore.from_settings(settings)
     return Parts(
         settings=settings,
-        scripts=load_scripts(settings),
-        hours=OfficeHours.parse(settings.call.transfer_hours),
-        extractor=build_extractor(settings),
-        store=TicketStore.from_settings(settings),
+        scripts=scripts,
+        hours=hours,
+        extractor=extractor,
+        store=store,
         vad=_detector(settings) if audio else None,
+        alerter=Alerter(store, settings.alerts),
     )
 
 
@@ -171,6 +180,9 @@ def build_session(
         ledger,
         services=Services(
             look_up=lambda number: ticket_found(parts.store, number, call.caller),
+            act=ledger.act,
+            recall=lambda: recalled(parts, call),
+            alarm=parts.alerter.alert,
             transferrer=transferrer,
             keep_note=notes.keep,
         ),
@@ -194,6 +206,21 @@ def ticket_found(store: TicketStore, number: str, caller: str) -> TicketFound | 
     """What the store knows of a ticket; None when there is none or the database is away."""
     found = standing(store, number, caller)
     return TicketFound(number, found.status, mine=found.mine) if found else None
+
+
+def recalled(parts: Parts, call: Call) -> Recalled:
+    """What the store knows of the number a call comes from; nothing when there is no time."""
+    known = recall(
+        parts.store,
+        call.caller,
+        resume_within_s=parts.settings.call.resume_within_s,
+        call_id=call.id,
+    )
+    broken = known.broken
+    return Recalled(
+        tuple(KnownTicket(**asdict(ticket)) for ticket in known.tickets),
+        BrokenCall(**{f.name: getattr(broken, f.name) for f in fields(broken)}) if broken else None,
+    )
 
 
 def _typed_session(parts: Parts, call: Call) -> CallSession:

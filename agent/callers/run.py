@@ -75,7 +75,8 @@ async def run_calls(
         stores = Stores(build_parts(settings, audio=options.audio))
         stack.callback(stores.close)
         if options.audio:
-            await render_fixed_prompts(settings, stores.parts(None).script)
+            for script in stores.parts(None).scripts.values():
+                await render_fixed_prompts(settings, script)
         if options.jobs > 1:
             return await play_in_crew(
                 settings, tasks, audio=options.audio, jobs=options.jobs, done=done

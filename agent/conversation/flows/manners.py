@@ -20,7 +20,20 @@ if TYPE_CHECKING:
 MAX_UNHEARD = 3
 """Silences before a polite good-bye (6 s each: 20 s in all, peers.md section 4)."""
 MAX_INSULTS = 3
-_BY_KEY = frozenset({Slot.CONSENT, Slot.CONFIRM, Slot.SAME_NUMBER, Slot.DANGER, Slot.RESUME})
+_BY_KEY = frozenset(
+    {
+        Slot.CONSENT,
+        Slot.CONFIRM,
+        Slot.SAME_NUMBER,
+        Slot.DANGER,
+        Slot.RESUME,
+        Slot.SAME_ISSUE,
+        Slot.FIXED,
+        Slot.ADULT,
+        Slot.LANGUAGE,
+        Slot.CALL_BACK,
+    }
+)
 """Questions whose own answer is key 1."""
 _OFFER = "silence_offer"
 
