@@ -17,6 +17,7 @@ from agent.tickets.models import (
     EventKind,
     TicketStatus,
 )
+from agent.tickets.owed import owed
 from agent.tickets.records import RECORDING
 from agent.tickets.repository import CallRecord, Search, Ticket
 
@@ -123,6 +124,10 @@ def left_by(store: TicketStore, call_id: str, caller: str, since: datetime, seed
         DatabaseAway: the database cannot be read.
     """
     rows = rows_of(store.repository, call_id, caller, seeded.broken)
+    if rows and rows[0].ticket is None and rows[0].phone is None:
+        # Whoever wants to be called and hides his number has told it for that.
+        phones = (row["phone"] for row in owed(store, unmask=True) if row["call_id"] == call_id)
+        rows = (replace(rows[0], phone=next(phones, None)), *rows[1:])
     numbers = (*seeded.tickets, *seeded.broken)
     traces = store.database.look(
         lambda connection: _traces(connection, call_id, since, numbers), within_s=_WITHIN_S

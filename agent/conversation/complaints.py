@@ -38,7 +38,7 @@ def _complaint(state: FlowState, intent: Intent, category: Category | None) -> C
         place=state.place,
         landmark=state.landmark,
         days=None if category in state.later else state.days,
-        name=state.name,
+        name=None if state.child else state.name,
         phone=_phone(state, intent),
         description=state.description,
         confidential=state.confidential,

@@ -211,6 +211,9 @@ def _other_purpose(state: FlowState, turn: UnderstoodTurn) -> Step | None:
     if turn.intent is Intent.WRONG_NUMBER and not state.categories:
         return manners.on_wrong_number(state)
     new = turn.intent is not state.intent and not state.categories
+    numbered = state.expect is Slot.COMPLAINT and turn.ticket is not None and not turn.categories
+    if numbered and state.intent is not Intent.STATUS:
+        return ticket_status.ask_status(replace(state, ticket=turn.ticket))
     if turn.intent is Intent.STATUS and new and state.expect is not Slot.FIXED:
         taken, _ = take(state, turn)
         return ticket_status.ask_status(taken)

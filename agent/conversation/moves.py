@@ -44,8 +44,13 @@ def end(state: FlowState, outcome: str, *say: Line) -> Step:
 
 
 def file(state: FlowState, *say: Line) -> Step:
-    """Make the complaints durable; what is spoken follows from the store's answer."""
-    return Step(replace(state, expect=None), say, effects=(FileComplaints(),))
+    """Make the complaints durable; what is spoken follows from the store's answer.
+
+    A trouble that is filed is a complaint, whatever else the call was about.
+    """
+    intent = Intent.EMERGENCY if state.emergency else Intent.COMPLAINT
+    filed = replace(state, expect=None, intent=intent)
+    return Step(filed, say, effects=(FileComplaints(),))
 
 
 def act(
@@ -70,7 +75,8 @@ def past_consent(state: FlowState) -> FlowState:
 
 def next_step(state: FlowState, *lead: Line) -> Step:
     """Ask for the first thing that is missing, or read back, or file, or end."""
-    if state.intent is Intent.STATUS and state.ticket is not None and state.found is None:
+    asks = state.intent is Intent.STATUS or bool(state.right)
+    if asks and state.ticket is not None and state.found is None:
         return Step(replace(state, expect=None), (), effects=(LookUp(state.ticket),))
     slot = first_missing(state)
     if slot is not None:
@@ -84,6 +90,8 @@ def next_step(state: FlowState, *lead: Line) -> Step:
             return next_step(told, *lead, Line("status_no_number"))
         case Intent.STATUS:
             return end(state, "status", *lead, Line("status_no_number"), Line("closing_status"))
+        case Intent.INFO if state.right:
+            return end(state, "info", Line("right_refused"), Line("closing_status"))
         case Intent.INFO:
             return end(state, "info", *lead, Line("closing_status" if lead else "closing_info"))
         case Intent.EMERGENCY:

@@ -111,6 +111,8 @@ def _wanted(state: FlowState) -> tuple[Slot, ...]:
     if state.listening:
         return (Slot.SAME_NUMBER, Slot.PHONE) if state.caller else (Slot.PHONE,)
     match state.intent:
+        case _ if state.right:
+            return (Slot.TICKET,)
         case Intent.STATUS:
             return (Slot.TICKET,)
         case Intent.EMERGENCY:

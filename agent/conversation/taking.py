@@ -134,7 +134,8 @@ def _take_story(state: FlowState, turn: UnderstoodTurn) -> FlowState:
             description=_joined(state.description, turn.text),
             intent=_as_complaint(state),
         )
-    if state.expect is Slot.COMPLAINT and turn.answer is None and turn.intent is None:
+    open_story = state.expect is Slot.COMPLAINT and state.intent is not Intent.INFO
+    if open_story and turn.answer is None and turn.intent is None:
         return _take_unclear_story(state, turn)
     return state
 
@@ -154,17 +155,11 @@ def _still_open(state: FlowState, turn: UnderstoodTurn) -> bool:
 
 
 def _take_unclear_story(state: FlowState, turn: UnderstoodTurn) -> FlowState:
-    description = _joined(state.description, turn.text)
-    if state.tries == 0 and len(description.split()) < STORY_WORDS:
-        return replace(state, description=description)
-    if state.tries == 0:
-        return replace(state, description=description)
-    return replace(
-        state,
-        description=description,
-        categories=(Category.OTHER,),
-        intent=state.intent or Intent.COMPLAINT,
-    )
+    """Keep words without a known trouble; a whole sentence of them, told twice, is for staff."""
+    told = replace(state, description=_joined(state.description, turn.text))
+    if state.tries == 0 or len(turn.text.split()) < STORY_WORDS:
+        return told
+    return replace(told, categories=(Category.OTHER,), intent=state.intent or Intent.COMPLAINT)
 
 
 def _take_place(state: FlowState, turn: UnderstoodTurn) -> FlowState:

@@ -88,7 +88,8 @@ class StoryReader:
         placed = found is not None and bool(found.place.candidates)
         intent = _intent(heard, signals, categories, placed=placed)
         agreed = True
-        if intent is None or intent.value not in signals.firm:
+        insulted = intent is Intent.ABUSE and _clearest(categories) <= 0
+        if not insulted and (intent is None or intent.value not in signals.firm):
             intent, agreed = second_opinion.purpose(intent, opinion, len(words))
         if intent is Intent.COMPLAINT and not categories:
             guessed = second_opinion.guessed_trouble(opinion)
@@ -193,7 +194,8 @@ def _told(signals: Signals, categories: tuple[Scored, ...]) -> Intent | None:
     for intent, outweighed in _OUTWEIGHED_FROM.items():
         if signals.has(intent.value) and best < outweighed:
             return intent
-    if categories or signals.has("complains"):
+    insulted = signals.has("abuse") and best <= 0
+    if (categories and not insulted) or signals.has("complains"):
         return Intent.COMPLAINT
     return Intent.ABUSE if signals.has("abuse") else None
 

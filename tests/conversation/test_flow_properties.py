@@ -181,7 +181,7 @@ def test_what_was_said_is_never_forgotten_unless_it_was_taken_back(caller, happe
     before = FlowState()
     for step in play(caller, happened, saved=True):
         state = step.state
-        if state.outcome == "refused":
+        if state.outcome in ("refused", "again"):
             break
         taken_back = state.corrections > before.corrections
         if before.categories and before.categories[0] is not Category.OTHER and not taken_back:

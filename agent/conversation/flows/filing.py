@@ -71,7 +71,7 @@ def _give_up(state: FlowState, slot: Slot) -> Step:
         state = replace(state, phone=state.caller or None)
     if slot is Slot.TICKET:
         return without_number(state)
-    if slot is Slot.COMPLAINT and not complaints(state):
+    if slot is Slot.COMPLAINT and not state.categories:
         if state.intent is Intent.INFO:
             return end(state, "info", Line("closing_status"))
         return person.ask_choice(state)

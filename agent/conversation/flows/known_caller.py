@@ -97,5 +97,7 @@ def reported_again(state: FlowState, *, done: bool) -> Step:
     """Say which ticket was told once more; one that takes no more reports is filed anew."""
     if not done or state.ticket is None:
         return next_step(replace(state, ticket=None))
-    step = end(state, "again", *again_lines(state), Line("closing_status"))
+    # Nothing of this call is a complaint of its own: a partial ticket would be the clone.
+    told = replace(state, categories=(), description="")
+    step = end(told, "again", *again_lines(state), Line("closing_status"))
     return replace(step, uninterruptible=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.complaint import Aside, Intent, Slot
+from agent.complaint import Aside, Category, Intent, Slot
 from agent.conversation.complaints import complaints
 from agent.conversation.flows import person
 from agent.conversation.moves import aside, end, next_step, office, past_consent, said
@@ -41,13 +41,14 @@ _OFFER = "silence_offer"
 def on_abuse(state: FlowState, turn: UnderstoodTurn) -> Step:
     """Calm, a warning, the end; a fault told among insults is kept."""
     insults = state.insults + 1
-    if turn.categories and not state.categories:
+    fault = any(category is not Category.OTHER for category in turn.categories)
+    if fault and not state.categories:
         state, _ = take(state, turn)
     state = replace(state, insults=insults)
     if insults >= MAX_INSULTS:
         intent = state.intent or Intent.ABUSE
         return end(replace(state, intent=intent), "abuse", Line("abuse_end"))
-    if turn.categories and insults == 1:
+    if fault and insults == 1:
         return next_step(state, Line("abuse_calm_known"))
     calm = "abuse_calm_known" if state.categories else "abuse_calm"
     lead = Line(calm if insults == 1 else "abuse_warn")
@@ -109,7 +110,7 @@ def _silent_end(state: FlowState) -> Step:
     if complaints(state):
         return Step(replace(state, outcome="silent"), (Line("closing_partial"),), end=True)
     silent = replace(state, intent=state.intent or Intent.WRONG_NUMBER)
-    return end(silent, "wrong_number", Line("closing_silent"))
+    return end(silent, "silent", Line("closing_silent"))
 
 
 def on_aside(state: FlowState, asks: Aside) -> Step:

@@ -59,8 +59,8 @@ def on_topic(state: FlowState, turn: UnderstoodTurn) -> Step | None:
             return _on_trick(state, topic)
         case Topic.COURT | Topic.RTI | Topic.FAMILY | Topic.POLITICS:
             return None if troubled or state.categories else _on_elsewhere(state, topic)
-        case Topic.SEE_DATA | Topic.CORRECT_DATA | Topic.ERASE_DATA if not troubled:
-            return _on_right(state, topic)
+        case Topic.SEE_DATA | Topic.CORRECT_DATA | Topic.ERASE_DATA:
+            return None if troubled or state.right else _on_right(state, topic)
         case _:
             return None
 
@@ -90,6 +90,9 @@ def on_language_chosen(state: FlowState, turn: UnderstoodTurn) -> Step:
     """The answer to "Tamil or English?": by key, or in words of either."""
     if turn.digits == "2":
         return _in_english(state, turn)
+    tamil = turn.topic is Topic.TAMIL or turn.digits == "1" or turn.answer is not None
+    if not tamil and not turn.categories and turn.place is None:
+        return person.ask_choice(replace(state, foreign=0))
     chosen = replace(state, closed=state.closed | {Slot.LANGUAGE})
     return next_step(_told(chosen, turn))
 
@@ -103,6 +106,8 @@ def _in_english(state: FlowState, turn: UnderstoodTurn) -> Step:
 
 def _told(state: FlowState, turn: UnderstoodTurn) -> FlowState:
     """What the turn tells besides its language is kept."""
+    if state.expect is Slot.CONSENT and turn.answer in (Answer.YES, Answer.NO):
+        state = replace(state, consent=turn.answer is Answer.YES)
     state = past_consent(state)
     if state.expect is Slot.LANGUAGE:
         state = replace(state, expect=Slot.COMPLAINT if not state.categories else None)

@@ -85,7 +85,8 @@ def on_choice(state: FlowState, turn: UnderstoodTurn) -> Step | None:
     if turn.digits == "1" or turn.answer is Answer.YES:
         return ask(state, Slot.VOICE_NOTE)
     if turn.digits == "2" or turn.answer is Answer.NO:
-        return owe(state, NOT_UNDERSTOOD)
+        # What nobody could make out would only mislead whoever calls back.
+        return owe(replace(state, description=""), NOT_UNDERSTOOD)
     return choice_again(state)
 
 
@@ -117,6 +118,7 @@ def on_words(state: FlowState, turn: UnderstoodTurn) -> Step:
     """The note came as words (who types speaks in no other way): they are kept to be read."""
     told = replace(
         state,
+        listening=True,
         intent=Intent.COMPLAINT,
         categories=state.categories or turn.categories or (Category.OTHER,),
         description=f"{state.description} {turn.text}".strip(),

@@ -56,18 +56,23 @@ def on_unknown(state: FlowState) -> Step:
     return _otherwise(replace(state, ticket=None), Line("status_unknown"))
 
 
+def without_number(state: FlowState) -> Step:
+    """The number was not said in two tries: the office calls, unless a trouble was told too."""
+    state = replace(state, closed=state.closed | {Slot.TICKET})
+    if state.right:
+        return end(state, "info", Line("right_refused"), Line("closing_status"))
+    if state.categories:
+        return _otherwise(state, Line("status_no_number"))
+    wish = replace(state, person="status", tries=0)
+    return next_step(wish, Line("status_no_number"))
+
+
 def _otherwise(state: FlowState, line: Line) -> Step:
     """A trouble told together with the question is not lost."""
     if state.categories:
         told = replace(state, intent=Intent.COMPLAINT, outcome="open", ticket=None)
         return next_step(told, line)
     return end(state, "status", line, Line("closing_status"))
-
-
-def without_number(state: FlowState) -> Step:
-    """The number was not said in two tries."""
-    state = replace(state, closed=state.closed | {Slot.TICKET})
-    return _otherwise(state, Line("status_no_number"))
 
 
 def on_fixed(state: FlowState, turn: UnderstoodTurn) -> Step:
@@ -92,13 +97,12 @@ def after_act(state: FlowState, kind: ActKind, *, done: bool) -> Step:
         return end(state, "status", Line("not_noted"), Line("closing_status"))
     if kind is ActKind.REOPEN:
         return end(state, "reopened", Line("reopened"), Line("closing_status"))
-    verified = replace(state, outcome="verified")
-    return ask(verified, Slot.RATING, Line("verified"))
+    return ask(replace(state, outcome="status"), Slot.RATING, Line("verified"))
 
 
 def on_rating(state: FlowState, turn: UnderstoodTurn) -> Step:
     """One key from 1 to 5; anything else skips it."""
-    thanks = end(state, "verified", Line("closing_status"))
+    thanks = end(state, "status", Line("closing_status"))
     if turn.digits in ("1", "2", "3", "4", "5"):
         rate = Act(ActKind.RATE, state.ticket, turn.digits)
         return Step(replace(state, expect=None), (), effects=(rate,))
