@@ -108,7 +108,7 @@ def test_a_number_that_was_said_stays_said_when_the_next_is_provisional():
 
 
 def test_in_danger_the_number_to_call_first_is_still_said():
-    urgent = replace(STATE, emergency=True, intent=Intent.EMERGENCY)
+    urgent = replace(STATE, emergency=True, intent=Intent.EMERGENCY, alerted=False)
     assert prompts(filed(urgent))[:2] == ["emergency_first", "provisional"]
     assert prompts(advance(urgent, NotFiled(True), NOW))[0] == "emergency_first"
 
@@ -257,7 +257,7 @@ async def test_on_a_disk_that_vanishes_the_caller_hears_no_number_and_is_owed_a_
 
 async def test_with_the_database_there_the_same_caller_hears_his_number(vanishing: Line):
     heard, _ = await vanishing.call()
-    assert heard[-3:] == ["ticket_filed", "ask_repeat", "closing"]
+    assert heard[-4:] == ["ticket_filed", "ask_repeat", "promise", "closing"]
     assert vanishing.owed() == []
 
 

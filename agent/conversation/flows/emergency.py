@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.complaint import Category, Intent, Slot
-from agent.conversation.moves import file, next_step
+from agent.complaint import Category, Intent, Slot, Topic
+from agent.conversation.moves import file, next_step, past_consent
 from agent.conversation.steps import Line
 from agent.conversation.taking import take, take_more
 
@@ -43,6 +43,7 @@ _DISPUTED = 0.6
 
 def on_emergency(state: FlowState, turn: UnderstoodTurn) -> Step:
     """A danger is told, in whatever state of the call."""
+    state = past_consent(state)
     if state.filed:
         urgent = take_more(state, turn, (Category.EMERGENCY,))
         return file(replace(urgent, emergency=True, alerted=None))
@@ -66,6 +67,8 @@ def on_emergency(state: FlowState, turn: UnderstoodTurn) -> Step:
 
 def advice(turn: UnderstoodTurn) -> Line:
     """Whom to call and what not to do, by the danger that was heard."""
+    if turn.topic is Topic.DESPAIR:
+        return Line("emergency_despair")
     heard = (d.value for d in turn.decisions if d.field == "emergency")
     return Line(next((_ADVICE[name] for name in heard if name in _ADVICE), "emergency"))
 

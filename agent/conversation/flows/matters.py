@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.complaint import Answer, Category, Intent, Slot, Topic
+from agent.complaint import Answer, Intent, Slot, Topic
 from agent.conversation.flows import manners, person
+from agent.conversation.flows.emergency import on_emergency
 from agent.conversation.moves import (
     act,
     aside,
@@ -48,7 +49,8 @@ def on_topic(state: FlowState, turn: UnderstoodTurn) -> Step | None:
         case Topic.ENGLISH | Topic.TAMIL | Topic.OTHER_LANGUAGE:
             return _on_language(state, turn)
         case Topic.DESPAIR:
-            return _on_despair(state, turn)
+            # 112, and a ticket that is an alarm, before everything else.
+            return None if state.emergency else on_emergency(state, turn)
         case Topic.CHILD if not state.child and not state.filed and Slot.ADULT not in state.closed:
             return _on_child(state, turn)
         case Topic.ANGER if not troubled and not state.person:
@@ -74,6 +76,10 @@ def _on_language(state: FlowState, turn: UnderstoodTurn) -> Step | None:
         return None if state.language == "ta" else said(back, *question(back))
     if state.language == "en" and turn.topic is Topic.ENGLISH:
         return None
+    if Slot.CHOICE in state.closed:
+        return None  # a note was taken, which needs no language
+    if state.expect is Slot.CHOICE:
+        return person.choice_again(state)
     foreign = state.foreign + 1
     state = replace(state, foreign=foreign)
     if turn.topic is Topic.OTHER_LANGUAGE and foreign >= FOREIGN_TURNS:
@@ -134,23 +140,6 @@ def on_adult(state: FlowState, turn: UnderstoodTurn) -> Step:
     if turn.categories:
         taken, _ = take(replace(closed, expect=Slot.COMPLAINT), turn)
     return next_step(replace(taken, child=True))
-
-
-def _on_despair(state: FlowState, turn: UnderstoodTurn) -> Step:
-    """112, and a person who calls back, before everything else."""
-    taken, _ = take(past_consent(state), turn)
-    urgent = replace(
-        taken,
-        emergency=True,
-        intent=Intent.EMERGENCY,
-        categories=(Category.EMERGENCY,),
-        description=f"{taken.description} {turn.text}".strip()
-        if turn.text not in taken.description
-        else taken.description,
-        days=0,
-        tries=0,
-    )
-    return replace(next_step(urgent, Line("emergency_despair")), uninterruptible=True)
 
 
 # -- elsewhere --------------------------------------------------------------------------------
