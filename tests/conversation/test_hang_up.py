@@ -153,7 +153,9 @@ async def test_the_rows_left_say_exactly_what_was_said(name: str, store: TicketS
         got["phone"] = (got["phone"] or "")[-10:] or None
         assert got == want
         assert row.partial is not bool(state.filed)
-        assert (row.description or "").startswith(complaint.description) or not complaint.description
+        assert (row.description or "").startswith(
+            complaint.description
+        ) or not complaint.description
     (left,) = store.repository.calls(caller=CALLER)
     assert left.outcome == ("hung_up" if state.outcome == "open" else state.outcome)
 
