@@ -252,6 +252,8 @@ def _configure_logs(settings: Settings, command: str) -> None:
     """The console draws on the terminal, so there the log keeps to what is worth a look."""
     if command == "console" and "level" not in settings.log.model_fields_set:
         logs.configure("WARNING", "text")
+        os.environ.setdefault("LIVEKIT_LOG_LEVEL", "warn")  # else the framework draws DEBUG lines
+        os.environ.setdefault("LOG__LEVEL", "WARNING")  # of the process that holds the call
     else:
         logs.configure(settings.log.level, settings.log.format)
     logs.guard_root_handlers()

@@ -24,7 +24,7 @@ from livekit.agents.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from agent.conversation.dialogue import Dialogue, Spoken
 
@@ -36,6 +36,7 @@ class FlowLLM(llm.LLM[Any]):
         dialogue: the call's conversation.
         spoken_input: whether turns come as speech (and are committed by the agent's turn hook) or
             as typed text (and are committed here, because no hook runs for them).
+        commit_typed: commits a typed line, which may be keys.
         on_speak: called with what is about to be spoken, before its first word leaves; also when
             there are no words.
     """
@@ -45,11 +46,13 @@ class FlowLLM(llm.LLM[Any]):
         dialogue: Dialogue,
         *,
         spoken_input: Callable[[], bool],
+        commit_typed: Callable[[str], Awaitable[Spoken]],
         on_speak: Callable[[Spoken], None],
     ) -> None:
         super().__init__()
         self.dialogue = dialogue
         self.spoken_input = spoken_input
+        self.commit_typed = commit_typed
         self.on_speak = on_speak
         self.committed_message: str | None = None
         """Id of the message whose turn was committed last."""
@@ -114,7 +117,7 @@ class _FlowStream(llm.LLMStream):
             return dialogue.last
         text = message.raw_text_content or ""
         if not self._flow.spoken_input():
-            return await dialogue.commit(text)
+            return await self._flow.commit_typed(text)
         dialogue.consider(text)
         return await dialogue.next_commit(after=self._commits_before)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from livekit.agents import Agent, llm, stt
 from agent.complaint import Slot, UnderstoodTurn
 from agent.conversation.dialogue import Spoken
 from agent.conversation.flow_llm import FlowLLM
-from agent.conversation.keypad import Keypad
+from agent.conversation.keypad import NUMBERS, Keypad
 from agent.conversation.listening import Listening
 from agent.conversation.speaking import Speaking
 from agent.conversation.turn_end import waits
@@ -43,6 +44,7 @@ _TICK_S = 0.2
 """How often the clock of a call is looked at."""
 _OFFERED_AFTER = 2
 """Silences after which key 1 asks for a call back (flows/manners.py)."""
+_TYPED_KEYS = re.compile(r"[0-9*#]{1,12}")
 HOLD_ON = "hold_on"
 """Prompt said when an answer takes long; a script may lack it."""
 
@@ -67,7 +69,12 @@ class Intake(Agent):
         self._committing = self._ending_note = False
         self._work: set[asyncio.Task[None]] = set()
         self._ticking: asyncio.Task[None] | None = None
-        self._flow_llm = FlowLLM(dialogue, spoken_input=self._spoken_input, on_speak=self._on_speak)
+        self._flow_llm = FlowLLM(
+            dialogue,
+            spoken_input=self._spoken_input,
+            commit_typed=self._commit_typed,
+            on_speak=self._on_speak,
+        )
         super().__init__(instructions="", llm=self._flow_llm)
 
     @property
@@ -178,6 +185,20 @@ class Intake(Agent):
     def press(self, digit: str) -> None:
         """The same for event handlers that cannot wait; the work is owned by this agent."""
         self._own(self.key(digit))
+
+    async def _commit_typed(self, line: str) -> Spoken:
+        """Who types "1" or a number means keys; a line that is no answer by key is words."""
+        spoken = None
+        keys = line.strip()
+        number = len(keys) > 1 and self._dialogue.state.expect not in NUMBERS
+        if _TYPED_KEYS.fullmatch(keys) and not number:  # a number is one: its 9 cries no danger
+            for key in keys:
+                state = self._dialogue.state
+                turn = self._keypad.press(key, state.expect, state.digits)
+                self._dialogue.keyed_digits = self._keypad.digits
+                if turn is not None:
+                    spoken = await self._dialogue.commit_turn(turn)
+        return spoken or await self._dialogue.commit(line)
 
     # -- the spoken note ---------------------------------------------------------------------
 

@@ -357,6 +357,13 @@ def test_english_is_offered_and_then_spoken():
     assert english.expect is Slot.COMPLAINT
 
 
+def test_after_another_offices_matter_english_still_leaves_room_for_a_complaint():
+    asked = last(YES, turn("கேஸ்", topic=Topic.COURT), turn("English", topic=Topic.ENGLISH))
+    english = advance(asked.state, turn("2", digits="2"), NOW)
+    assert prompts(english) == ["ask_else"]
+    assert advance(english.state, STORY, NOW).expect is Slot.PLACE
+
+
 def test_a_language_nobody_here_speaks_gets_a_note_or_a_call():
     foreign = turn("क्या", topic=Topic.OTHER_LANGUAGE)
     assert last(YES, foreign, foreign).expect is Slot.CHOICE

@@ -100,14 +100,21 @@ def on_language_chosen(state: FlowState, turn: UnderstoodTurn) -> Step:
     if not tamil and not turn.categories and turn.place is None:
         return person.ask_choice(replace(state, foreign=0))
     chosen = replace(state, closed=state.closed | {Slot.LANGUAGE})
-    return next_step(_told(chosen, turn))
+    return _go_on(_told(chosen, turn))
 
 
 def _in_english(state: FlowState, turn: UnderstoodTurn) -> Step:
     english = replace(
         state, language="en", foreign=0, closed=state.closed | {Slot.LANGUAGE, Slot.CONSENT}
     )
-    return next_step(_told(english, turn))
+    return _go_on(_told(english, turn))
+
+
+def _go_on(state: FlowState) -> Step:
+    """What was asked before the language; after another office's matter that is room for ours."""
+    if state.intent is Intent.INFO and not state.categories and not state.right:
+        return said(replace(state, expect=Slot.COMPLAINT, tries=1), Line("ask_else"))
+    return next_step(state)
 
 
 def _told(state: FlowState, turn: UnderstoodTurn) -> FlowState:
