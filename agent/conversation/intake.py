@@ -17,7 +17,7 @@ from livekit.agents import Agent, llm, stt
 from agent.complaint import Slot, UnderstoodTurn
 from agent.conversation.dialogue import Spoken
 from agent.conversation.flow_llm import FlowLLM
-from agent.conversation.keypad import NUMBERS, Keypad
+from agent.conversation.keypad import ALONE_S, NUMBERS, WAITING, Keypad, Run
 from agent.conversation.listening import Listening
 from agent.conversation.speaking import Speaking
 from agent.conversation.turn_end import waits
@@ -63,6 +63,7 @@ class Intake(Agent):
         self._vigil = Vigil(self._limits, 0.0)
         self._keypad = Keypad()
         self._keys = asyncio.Lock()
+        self._run = Run()
         self._speaking = Speaking(lambda: self.session)
         self._listening = Listening(dialogue, self._speaking, self._tune_to)
         self._handle: SpeechHandle | None = None
@@ -164,6 +165,12 @@ class Intake(Agent):
 
     async def key(self, digit: str) -> None:
         """The caller pressed a key; the next key waits until this one is dealt with."""
+        run = self._run.add(digit, _now())
+        asked = self._dialogue.state.expect in NUMBERS
+        if digit in WAITING and not asked and len(run) == 1:
+            await asyncio.sleep(ALONE_S)  # "9" alone is danger, the first of ten digits is not
+            if self._run.keys != digit:
+                return
         async with self._keys:
             if self.done.is_set():
                 return
@@ -172,15 +179,22 @@ class Intake(Agent):
             if digit == "#" and state.expect is Slot.VOICE_NOTE:
                 await self._end_note()
                 return
-            offered = "1" if state.unheard >= _OFFERED_AFTER else ""
-            turn = self._keypad.press(digit, state.expect, state.digits, offered)
+            turn = self._turn_of(digit, run, asked=asked)
             self._dialogue.keyed_digits = self._keypad.digits
             if turn is None:
                 return
+            self._run.end()
             await self._keep_note()
             self._vigil.owe(_now())
             await self._speaking.fall_silent(force=turn.emergency)
             self._speak(await self._dialogue.commit_turn(turn))
+
+    def _turn_of(self, digit: str, run: str, *, asked: bool) -> UnderstoodTurn | None:
+        state = self._dialogue.state
+        if len(run) > 1 and not asked:
+            return self._run.number(state.expect)
+        offered = "1" if state.unheard >= _OFFERED_AFTER else ""
+        return self._keypad.press(digit, state.expect, state.digits, offered)
 
     def press(self, digit: str) -> None:
         """The same for event handlers that cannot wait; the work is owned by this agent."""

@@ -24,6 +24,45 @@ _CHOICES: dict[Slot | None, str] = {Slot.RIGHT: "123", Slot.RATING: "12345"}
 _LANGUAGES = {"1": Topic.TAMIL, "2": Topic.ENGLISH}
 
 
+ALONE_S = 0.8
+"""A key that cries danger or asks for a person counts when no other follows so soon."""
+WAITING = frozenset("09")
+"""Keys that wait that long outside a number: phone numbers begin with them too."""
+
+
+class Run:
+    """Keys pressed so quickly that they are one number, where no number was asked for. Pure."""
+
+    def __init__(self) -> None:
+        self._keys = ""
+        self._at = float("-inf")
+
+    @property
+    def keys(self) -> str:
+        """The keys of the run so far."""
+        return self._keys
+
+    def add(self, key: str, at: float) -> str:
+        """Take a key pressed at ``at`` (seconds of any clock) and return its run."""
+        follows = at - self._at <= ALONE_S
+        self._keys = self._keys + key if follows and self._keys else key
+        self._at = at
+        return self._keys
+
+    def end(self) -> None:
+        """The key has acted: the next begins a run of its own."""
+        self._keys = ""
+
+    def number(self, expect: Slot | None) -> UnderstoodTurn | None:
+        """The turn of a run that is a whole phone number, else None."""
+        digits = self._keys.strip("#*")
+        phone = as_phone(digits)
+        if phone is None or len(digits) < MOBILE_DIGITS:
+            return None
+        self.end()
+        return UnderstoodTurn(text=digits, expecting=expect, digits=digits, phone=phone)
+
+
 class Keypad:
     """Gathers the keys of one call. Holds the digits of a number that is not yet complete."""
 

@@ -106,11 +106,27 @@ async def test_an_emergency_stops_what_is_heard_to_its_end_and_nothing_else_does
 async def test_keys_are_taken_one_after_the_other(tmp_path: Path):
     async with spoken_call(tmp_path, seconds=5.0) as call:
         await call.agent_is("speaking")
-        call.intake.press("1")
-        call.intake.press("1")  # after the first it means nothing
+        await call.intake.key("1")
         call.intake.press("0")
         await until(lambda: len(call.watch.turns) == 2)
         assert [turn.expecting for turn in call.watch.turns] == [Slot.CONSENT, Slot.COMPLAINT]
+
+
+async def test_a_phone_number_keyed_in_too_early_is_no_cry_for_help(tmp_path: Path):
+    async with spoken_call(tmp_path) as call:
+        open_question(call, Slot.NAME)
+        for key in "9842113576":
+            call.intake.press(key)
+        await until(lambda: call.intake.dialogue.state.phone is not None)
+        assert call.intake.dialogue.state.phone == "9842113576"
+        assert not call.intake.dialogue.state.emergency
+
+
+async def test_nine_alone_is_a_cry_for_help(tmp_path: Path):
+    async with spoken_call(tmp_path) as call:
+        open_question(call, Slot.NAME)
+        await call.intake.key("9")
+        assert call.intake.dialogue.state.emergency
 
 
 async def test_a_key_is_not_lost_over_what_is_heard_to_its_end(tmp_path: Path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.complaint import Answer, Intent, Slot, Topic, UnderstoodTurn
-from agent.conversation.keypad import Keypad
+from agent.conversation.keypad import ALONE_S, Keypad, Run
 
 
 def press(keys: str, expect: Slot | None) -> list[UnderstoodTurn | None]:
@@ -151,3 +151,22 @@ def test_a_land_line_has_eleven_keys():
 def test_a_key_without_meaning_here_is_ignored(key: str):
     assert press(key, Slot.LANDMARK) in ([None], [])
     assert Keypad().press(key, Slot.LANDMARK) is None
+
+
+def test_keys_pressed_quickly_are_one_run_and_a_pause_begins_another():
+    run = Run()
+    assert run.add("9", 0.0) == "9"
+    assert run.add("8", 0.3) == "98"
+    assert run.add("1", 0.3 + 2 * ALONE_S) == "1"
+
+
+def test_a_run_is_a_number_only_when_it_is_a_whole_one():
+    run = Run()
+    for at, key in enumerate("984211357"):
+        run.add(key, at * 0.2)
+        assert run.number(Slot.NAME) is None
+    run.add("6", 2.0)
+    turn = run.number(Slot.NAME)
+    assert turn is not None
+    assert turn.phone == "9842113576"
+    assert run.keys == ""
