@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes.util
 import os
 import pty
@@ -56,10 +57,22 @@ def converse(folder: Path, turns: list[tuple[str, str]]) -> str:
                     os.write(ours, f"{answer}\r".encode())
     finally:
         os.killpg(console.pid, signal.SIGTERM)
-        console.wait(60)
+        drain(ours, console)
         os.close(ours)
     assert not left, screen[-3000:]
     return screen
+
+
+def drain(screen: int, console: subprocess.Popen[bytes]) -> None:
+    """Read what is drawn until the console is gone: a screen nobody reads holds it up."""
+    until = time.monotonic() + LIMIT_S
+    while console.poll() is None and time.monotonic() < until:
+        if select.select([screen], [], [], 0.2)[0]:
+            with contextlib.suppress(OSError):  # nobody draws any more
+                os.read(screen, 65536)
+    if console.poll() is None:
+        os.killpg(console.pid, signal.SIGKILL)
+        raise AssertionError("the console did not end")
 
 
 @NEEDS_PORTAUDIO
