@@ -44,6 +44,9 @@ class Run:
 
     def add(self, key: str, at: float) -> str:
         """Take a key pressed at ``at`` (seconds of any clock) and return its run."""
+        if not key.isdecimal():
+            self._keys = ""  # # and * end what was pressed before
+            return key
         follows = at - self._at <= ALONE_S
         self._keys = self._keys + key if follows and self._keys else key
         self._at = at

@@ -158,6 +158,8 @@ def test_keys_pressed_quickly_are_one_run_and_a_pause_begins_another():
     assert run.add("9", 0.0) == "9"
     assert run.add("8", 0.3) == "98"
     assert run.add("1", 0.3 + 2 * ALONE_S) == "1"
+    assert run.add("#", 0.4 + 2 * ALONE_S) == "#"
+    assert run.add("2", 0.5 + 2 * ALONE_S) == "2"
 
 
 def test_a_run_is_a_number_only_when_it_is_a_whole_one():
