@@ -303,3 +303,40 @@ class Call:
     """``phone``, ``console`` or ``simulated``."""
     labels: dict[str, str] = field(default_factory=dict)
     """Technical facts for logs (room, trunk); never words of the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTicket:
+    """An open ticket of the number this call comes from."""
+
+    number: str
+    category: Category | None
+    status: str
+    constituency: int | None
+    place_ta: str | None
+    """Name of its place in Tamil, when the tables know it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenCall:
+    """What a call of this number told before it broke off, less than half an hour ago."""
+
+    call_id: str
+    number: str | None
+    """The partial ticket it left, if it left one."""
+    categories: tuple[Category, ...]
+    description: str
+    place: Place | None
+    landmark: str | None
+    days: int | None
+    name: str | None
+    phone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What the store knows of the caller's number; comes once, soon after the call began."""
+
+    tickets: tuple[KnownTicket, ...] = ()
+    """Open ones, latest first."""
+    broken: BrokenCall | None = None

@@ -8,7 +8,7 @@ calls, ``kural call`` and the tests for simulated ones; nothing here needs a Liv
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from livekit.agents import AgentSession, inference
@@ -29,7 +29,7 @@ from agent.conversation.intake import Intake
 from agent.conversation.note_keeper import VoiceNoteKeeper
 from agent.conversation.ports import CallObserver, Services, Transferrer
 from agent.conversation.script import LANGUAGES, Script
-from agent.conversation.steps import BrokenCall, KnownTicket, Recalled, Terms, TicketFound
+from agent.conversation.steps import Terms, TicketFound
 from agent.conversation.turn_end import AnswerTurnDetector
 from agent.speech.decoding import Recogniser
 from agent.speech.ears_client import EarsClient
@@ -181,7 +181,12 @@ def build_session(
         services=Services(
             look_up=lambda number: ticket_found(parts.store, number, call.caller),
             act=ledger.act,
-            recall=lambda: recalled(parts, call),
+            recall=lambda: recall(
+                parts.store,
+                call.caller,
+                resume_within_s=parts.settings.call.resume_within_s,
+                call_id=call.id,
+            ),
             alarm=parts.alerter.alert,
             transferrer=transferrer,
             keep_note=notes.keep,
@@ -206,21 +211,6 @@ def ticket_found(store: TicketStore, number: str, caller: str) -> TicketFound | 
     """What the store knows of a ticket; None when there is none or the database is away."""
     found = standing(store, number, caller)
     return TicketFound(number, found.status, mine=found.mine) if found else None
-
-
-def recalled(parts: Parts, call: Call) -> Recalled:
-    """What the store knows of the number a call comes from; nothing when there is no time."""
-    known = recall(
-        parts.store,
-        call.caller,
-        resume_within_s=parts.settings.call.resume_within_s,
-        call_id=call.id,
-    )
-    broken = known.broken
-    return Recalled(
-        tuple(KnownTicket(**asdict(ticket)) for ticket in known.tickets),
-        BrokenCall(**{f.name: getattr(broken, f.name) for f in fields(broken)}) if broken else None,
-    )
 
 
 def _typed_session(parts: Parts, call: Call) -> CallSession:

@@ -15,19 +15,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from agent.complaint import Complaint, Intent, Slot, UnderstoodTurn
+from agent.complaint import Complaint, Intent, Recalled, Slot, UnderstoodTurn
 from agent.conversation.complaints import complaints
 from agent.conversation.effects import Effects, in_thread
 from agent.conversation.flow import advance, opening
 from agent.conversation.ports import Services
-from agent.conversation.steps import (
-    NoteOver,
-    Recalled,
-    Silence,
-    Step,
-    Terms,
-    TimeShort,
-)
+from agent.conversation.steps import NoteOver, Silence, Step, Terms, TimeShort
 from agent.conversation.taking import settles
 from agent.errors import TicketError
 from agent.understanding.rules import TurnContext

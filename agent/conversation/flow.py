@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.complaint import Answer, Intent, Slot, UnderstoodTurn
+from agent.complaint import Answer, Intent, Recalled, Slot, UnderstoodTurn
 from agent.conversation.flows import emergency, filing, known_caller, manners, matters, person
 from agent.conversation.flows import status as ticket_status
 from agent.conversation.flows.manners import MAX_UNHEARD
@@ -27,7 +27,6 @@ from agent.conversation.steps import (
     Line,
     NoteOver,
     NotFiled,
-    Recalled,
     Silence,
     Step,
     Terms,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.complaint import Complaint, Intent, UnderstoodTurn
-    from agent.conversation.steps import Recalled, Step, TicketFound
+    from agent.complaint import Complaint, Intent, Recalled, UnderstoodTurn
+    from agent.conversation.steps import Step, TicketFound
 
 
 class Numbered(Protocol):

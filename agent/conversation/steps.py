@@ -12,11 +12,21 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from agent.complaint import Category, Decision, Intent, Place, Slot, UnderstoodTurn
+from agent.complaint import (
+    BrokenCall,
+    Category,
+    Decision,
+    Intent,
+    Place,
+    Recalled,
+    Slot,
+    UnderstoodTurn,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+NOTHING = Recalled()
 NO_VALUES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -67,43 +77,6 @@ class TicketFound:
 @dataclass(frozen=True, slots=True)
 class TicketUnknown:
     """No such ticket, or the store cannot be asked now."""
-
-
-@dataclass(frozen=True, slots=True)
-class KnownTicket:
-    """An open ticket of the number this call comes from."""
-
-    number: str
-    category: Category | None
-    status: str
-    constituency: int | None
-    place_ta: str | None
-    """Name of its place in Tamil, when the tables know it."""
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenCall:
-    """What a call of this number told before it broke off, less than half an hour ago."""
-
-    call_id: str
-    number: str | None
-    """The partial ticket it left, if it left one."""
-    categories: tuple[Category, ...]
-    description: str
-    place: Place | None
-    landmark: str | None
-    days: int | None
-    name: str | None
-    phone: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Recalled:
-    """What the store knows of the caller's number; comes once, soon after the call began."""
-
-    tickets: tuple[KnownTicket, ...] = ()
-    """Open ones, latest first."""
-    broken: BrokenCall | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +266,7 @@ class FlowState:
     """What is asked for with the caller's own data: ``see``, ``correct`` or ``erase``."""
     listening: bool = False
     """What was said is kept as sound, to be listened to."""
-    recalled: Recalled = Recalled()
+    recalled: Recalled = NOTHING
     """What the store knows of the caller's number; nothing of it is told before he confirms."""
     continues: BrokenCall | None = None
     """The broken call that this one goes on with."""

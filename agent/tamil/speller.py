@@ -6,6 +6,8 @@ them cleanly; :mod:`agent.tamil.numbers` reads them back, which a test holds for
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 LARGEST = 9_999_999
 """Ninety-nine lakh and so on: the largest number that is spelled."""
 
@@ -38,8 +40,7 @@ def spell_number(number: int) -> str:
     Raises:
         ValueError: when the number is outside that range.
     """
-    if not 0 <= number <= LARGEST:
-        raise ValueError("only 0 to 9,999,999 can be spelled")
+    check_range(number)
     if number < 10:
         return _DIGITS[number]
     lakhs, rest = divmod(number, 100_000)
@@ -82,6 +83,29 @@ def _thousands(number: int, *, more: bool) -> str:
     return word.removesuffix("ம்") + "த்தி" if more else word
 
 
+def in_groups(words: Sequence[str], digits: str, group: int) -> str:
+    """Return digits in the words of a language, as :func:`spell_digits` does.
+
+    Args:
+        words: those of 0 to 9.
+        digits: characters 0-9 only.
+        group: digits between two commas, counted from the left.
+
+    Raises:
+        ValueError: when something else than a digit is in it or ``group`` is below one.
+    """
+    if group < 1 or not all(char in "0123456789" for char in digits):
+        raise ValueError("only digits in groups of one or more can be spelled")
+    groups = [digits[at : at + group] for at in range(0, len(digits), group)]
+    return ", ".join(" ".join(words[int(char)] for char in part) for part in groups)
+
+
+def check_range(number: int) -> None:
+    """Raise a ValueError for a number that is not spelled."""
+    if not 0 <= number <= LARGEST:
+        raise ValueError("only 0 to 9,999,999 can be spelled")
+
+
 def spell_digits(digits: str, group: int = 3) -> str:
     """Return digit words, a comma after each group, so that a voice pauses there.
 
@@ -92,10 +116,7 @@ def spell_digits(digits: str, group: int = 3) -> str:
     Raises:
         ValueError: when something else than a digit is in it or ``group`` is below one.
     """
-    if group < 1 or not all(char in "0123456789" for char in digits):
-        raise ValueError("only digits in groups of one or more can be spelled")
-    groups = [digits[at : at + group] for at in range(0, len(digits), group)]
-    return ", ".join(" ".join(_DIGITS[int(char)] for char in part) for part in groups)
+    return in_groups(_DIGITS, digits, group)
 
 
 def spell_ticket(number: str) -> str:

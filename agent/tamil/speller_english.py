@@ -5,7 +5,7 @@ Digits are grouped as in Tamil, so that a number sounds the same in both languag
 
 from __future__ import annotations
 
-from agent.tamil.speller import LARGEST, grouped_phone
+from agent.tamil.speller import check_range, grouped_phone, in_groups
 
 _DIGITS = "zero one two three four five six seven eight nine".split()
 _TEENS = ("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen").split()
@@ -21,8 +21,7 @@ def spell_number(number: int) -> str:
     Raises:
         ValueError: when the number is outside that range.
     """
-    if not 0 <= number <= LARGEST:
-        raise ValueError("only 0 to 9,999,999 can be spelled")
+    check_range(number)
     parts = []
     for size, name in ((100_000, "lakh"), (1_000, "thousand"), (100, "hundred")):
         count, number = divmod(number, size)
@@ -43,19 +42,8 @@ def _below_hundred(number: int) -> str:
 
 
 def spell_digits(digits: str, group: int = 3) -> str:
-    """Return digit words, a comma after each group, so that a voice pauses there.
-
-    Args:
-        digits: characters 0-9 only.
-        group: digits between two commas, counted from the left.
-
-    Raises:
-        ValueError: when something else than a digit is in it or ``group`` is below one.
-    """
-    if group < 1 or not all(char in "0123456789" for char in digits):
-        raise ValueError("only digits in groups of one or more can be spelled")
-    groups = [digits[at : at + group] for at in range(0, len(digits), group)]
-    return ", ".join(" ".join(_DIGITS[int(char)] for char in part) for part in groups)
+    """Return digit words in groups, as the Tamil speller does."""
+    return in_groups(_DIGITS, digits, group)
 
 
 def spell_ticket(number: str) -> str:

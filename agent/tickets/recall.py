@@ -17,7 +17,15 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select
 
-from agent.complaint import Category, Complaint, Place, SeatCandidate
+from agent.complaint import (
+    BrokenCall,
+    Category,
+    Complaint,
+    KnownTicket,
+    Place,
+    Recalled,
+    SeatCandidate,
+)
 from agent.errors import TicketError
 from agent.tickets.forwarder import journals
 from agent.tickets.journal import journal_name, lock_journal, read_journal
@@ -35,43 +43,6 @@ MOST = 3
 _OPEN = tuple(status.value for status in OPEN)
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class OpenTicket:
-    """An open ticket of the caller's number."""
-
-    number: str
-    category: Category | None
-    status: str
-    constituency: int | None
-    place_ta: str | None
-    """Name of its place in Tamil, when the tables know it."""
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenOff:
-    """What a call of the same number told before it broke off."""
-
-    call_id: str
-    number: str | None
-    """Its first partial ticket, if it has one yet."""
-    categories: tuple[Category, ...]
-    description: str
-    place: Place | None
-    landmark: str | None
-    days: int | None
-    name: str | None
-    phone: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """All that is recalled."""
-
-    tickets: tuple[OpenTicket, ...] = ()
-    """Latest first."""
-    broken: BrokenOff | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +73,7 @@ def recall(
     *,
     resume_within_s: float = RESUME_WITHIN_S,
     call_id: str = "",
-) -> Known:
+) -> Recalled:
     """What is known of a number; never raises, and knows nothing when there is no time.
 
     Args:
@@ -114,7 +85,7 @@ def recall(
     """
     hashes = store.cipher.phone_hashes(caller)
     if not hashes:
-        return Known()
+        return Recalled()
     began = time.monotonic()
     since = store.clock() - timedelta(seconds=resume_within_s)
     left: _Unfinished | None = None
@@ -135,7 +106,7 @@ def recall(
     again = left.call_id if left else None
     shown = [row for row in rows.tickets if not (row["partial"] and row["call_id"] == again)]
     broken = _broken(left) if left else None
-    return Known(tuple(map(_open_ticket, shown[:MOST])), broken)
+    return Recalled(tuple(map(_open_ticket, shown[:MOST])), broken)
 
 
 def _in_database(
@@ -173,8 +144,8 @@ def _in_database(
     )  # fmt: skip
 
 
-def _open_ticket(row: Row) -> OpenTicket:
-    return OpenTicket(
+def _open_ticket(row: Row) -> KnownTicket:
+    return KnownTicket(
         number=row["number"],
         category=_category(row["category"]),
         status=row["status"],
@@ -256,9 +227,9 @@ def _unfinished(story: CallStory) -> dict[str, Complaint]:
     }
 
 
-def _broken(left: _Unfinished) -> BrokenOff:
+def _broken(left: _Unfinished) -> BrokenCall:
     told = list(left.told.values())
-    return BrokenOff(
+    return BrokenCall(
         call_id=left.call_id,
         number=left.number,
         categories=tuple(each.category for each in told if each.category),

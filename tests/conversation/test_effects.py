@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.complaint import Call, Category, Complaint, Intent
+from agent.complaint import Call, Category, Complaint, Intent, Recalled
 from agent.conversation import dialogue as dialogue_module
 from agent.conversation import effects as effects_module
 from agent.conversation.dialogue import Dialogue, Spoken
@@ -31,7 +31,6 @@ from agent.conversation.steps import (
     FlowState,
     Line,
     LookUp,
-    Recalled,
     Silence,
     Step,
     TicketFound,

@@ -15,7 +15,7 @@ from itertools import groupby
 import pytest
 
 from agent.check_digit import is_valid
-from agent.complaint import Category, Slot, UnderstoodTurn
+from agent.complaint import BrokenCall, Category, KnownTicket, Recalled, Slot, UnderstoodTurn
 from agent.conversation.flow import advance, opening, overload_opening
 from agent.conversation.keypad import Keypad
 from agent.conversation.script import LANGUAGES, Script
@@ -24,15 +24,12 @@ from agent.conversation.steps import (
     Acted,
     Alert,
     Alerted,
-    BrokenCall,
     Event,
     FileComplaints,
     Filed,
     FlowState,
-    KnownTicket,
     LookUp,
     NoteOver,
-    Recalled,
     Silence,
     Step,
     Terms,

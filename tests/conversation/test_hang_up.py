@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from agent.check_digit import is_valid
-from agent.complaint import Call, Category, Complaint, Slot, UnderstoodTurn
+from agent.complaint import Call, Category, Complaint, KnownTicket, Recalled, Slot, UnderstoodTurn
 from agent.conversation.complaints import complaints
 from agent.conversation.dialogue import Dialogue
 from agent.conversation.keypad import Keypad
 from agent.conversation.ports import Services
 from agent.conversation.script import LANGUAGES, Script
-from agent.conversation.steps import KnownTicket, Recalled, TicketFound
+from agent.conversation.steps import TicketFound
 from agent.settings import CallSettings
 from agent.tickets.ledger import CallLedger
 from agent.tickets.repository import Search

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.complaint import Call, Category, Complaint, Intent
+from agent.complaint import Call, Category, Complaint, Intent, Recalled
 from agent.tickets.casework import Casework
 from agent.tickets.ledger import CallLedger
 from agent.tickets.models import TicketStatus
 from agent.tickets.names import load_names
-from agent.tickets.recall import Known, recall
+from agent.tickets.recall import recall
 from agent.tickets.store import TicketStore
 
 StoreMaker = Callable[..., TicketStore]
@@ -55,9 +55,9 @@ def broken_off(store: TicketStore, name: str, *told: Complaint) -> tuple[str, ..
 
 
 def test_a_new_number_and_a_hidden_one_are_unknown(office: TicketStore) -> None:
-    assert recall(office, CALLER, PATIENT_S) == Known()
-    assert recall(office, "", PATIENT_S) == Known()
-    assert recall(office, "anonymous", PATIENT_S) == Known()
+    assert recall(office, CALLER, PATIENT_S) == Recalled()
+    assert recall(office, "", PATIENT_S) == Recalled()
+    assert recall(office, "anonymous", PATIENT_S) == Recalled()
 
 
 def test_the_latest_three_open_tickets_come_first(office: TicketStore, water: Complaint) -> None:
@@ -78,21 +78,21 @@ def test_a_ticket_filed_from_elsewhere_for_this_number_is_the_callers_too(
 ) -> None:
     (number,) = filed(office, "job-1", water, caller="+914428592828")
     assert [each.number for each in recall(office, CALLER, PATIENT_S).tickets] == [number]
-    assert recall(office, "+919840099999", PATIENT_S) == Known()
+    assert recall(office, "+919840099999", PATIENT_S) == Recalled()
 
 
 def test_a_confidential_ticket_is_never_recalled(office: TicketStore, water: Complaint) -> None:
     secret = replace(water, confidential=True)
     filed(office, "job-1", secret)
     broken_off(office, "job-2", secret)
-    assert recall(office, CALLER, PATIENT_S) == Known()
+    assert recall(office, CALLER, PATIENT_S) == Recalled()
 
 
 def test_a_confidential_call_in_a_journal_is_not_recalled_either(
     away: TicketStore, water: Complaint
 ) -> None:
     broken_off(away, "job-1", replace(water, confidential=True))
-    assert recall(away, CALLER, PATIENT_S) == Known()
+    assert recall(away, CALLER, PATIENT_S) == Recalled()
 
 
 def test_a_call_that_broke_off_is_told_in_full(

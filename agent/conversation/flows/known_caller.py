@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.complaint import Answer, Intent, Slot
+from agent.complaint import Answer, Intent, KnownTicket, Slot
 from agent.conversation.moves import act, ask, end, next_step, said
 from agent.conversation.questions import question
 from agent.conversation.readback import again_lines
@@ -16,7 +16,7 @@ from agent.conversation.steps import ActKind, Line
 
 if TYPE_CHECKING:
     from agent.complaint import UnderstoodTurn
-    from agent.conversation.steps import FlowState, KnownTicket, Step
+    from agent.conversation.steps import FlowState, Step
 
 MAX_TRIES = 2
 
