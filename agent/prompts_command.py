@@ -17,7 +17,7 @@ from agent.errors import VoiceUnavailable
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
-    from agent.speech.prompts_audio import Progress
+    from agent.speech.prompts_audio import Progress, RenderReport
 
 _NAMED = re.compile(r'"((?:[a-z]+_)*[a-z]+)"')
 
@@ -49,31 +49,44 @@ def check() -> None:
 
 
 @command.command()
-def render() -> None:
-    """Render every fixed prompt that is not in the cache yet."""
+@click.option("--prune", is_flag=True, help="Remove recordings that nothing needs any more.")
+def render(prune: bool) -> None:
+    """Render every fixed prompt that is not in the cache yet, for every voice."""
     # Imported here: `kural prompts check` needs neither sockets nor the audio framework.
     from agent.control.supervisor import Supervisor
-    from agent.wiring import load_scripts, render_fixed_prompts, voices_of
+    from agent.recordings import prune_prompts, render_fixed_prompts, voices_of
+    from agent.wiring import load_scripts
 
     settings = settings_module.load()
     scripts = load_scripts(settings)
     supervisor = Supervisor(settings, ears=False)
     supervisor.start()
-    rendered = cached = 0
+    lost: dict[str, int] = {}
     try:
         for language, script in scripts.items():
+            voice = voices_of(settings)[language]
             pieces = len(script.fixed_pieces())
             with click.progressbar(length=pieces, label=f"prompts, {language}") as bar:
                 report = asyncio.run(render_fixed_prompts(settings, script, _shown_on(bar)))
+            click.echo(f"{language}, voice {voice}: {_summary(report)}")
             if not report.complete:
-                voice = voices_of(settings)[language]
-                raise VoiceUnavailable(
-                    f"{len(report.failed)} prompts have no sound; is the voice {voice} known?"
-                )
-            rendered, cached = rendered + report.rendered, cached + report.cached
+                lost[voice] = len(report.failed)
     finally:
         supervisor.stop()
-    click.echo(f"{rendered} rendered, {cached} already there.")
+    if lost:
+        raise VoiceUnavailable(
+            f"{sum(lost.values())} prompts have no sound; is the voice {' or '.join(lost)} known, "
+            f"and can {settings.prompt_cache_dir} be written?"
+        )
+    if prune:
+        click.echo(f"{prune_prompts(settings, scripts)} files removed that nothing needs.")
+
+
+def _summary(report: RenderReport) -> str:
+    return (
+        f"{report.cached} already there, {report.rendered} rendered, {len(report.failed)} failed; "
+        f"{report.sound_bytes / 1e6:.1f} MB of sound."
+    )
 
 
 def _shown_on(bar: ProgressBar[int]) -> Progress:

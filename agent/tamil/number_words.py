@@ -50,6 +50,8 @@ _KNOWN_WORDS = 4_000
 """Words remembered; a turn is read several times while it is spoken."""
 _VOWELS = dict(zip("ாிீுெேைொோ", "ஆஇஈஉஎஏஐஒஓ", strict=True))
 """Sign at a seam -> the vowel the second word began with."""
+_DOUBLED = ("த்த", "ப்ப")
+"""How a hard consonant is doubled after an open number: நூற்றுப்பத்து, அறுநூற்றுத்தொண்ணூறு."""
 _LETTERS = str.maketrans({"ண": "ன", "ந": "ன", "ற": "ர", "ழ": "ல", "ள": "ல", "ஃ": None})
 _OPENED = (
     ("ூறு", ("ூத்தி", "ூத்து", "ூற்றி", "ூற்று")),
@@ -157,7 +159,7 @@ def _opened(words: dict[str, Lexeme]) -> Iterator[tuple[str, Lexeme]]:
 
 
 def _compound(word: str, index: Mapping[str, Lexeme]) -> Lexeme | None:
-    """Read words grown together: தொண்ணூத்தெட்டு, தொண்ணூத்தியெட்டு, தொண்ணூத்திநாலு, thonnuthettu."""
+    """Read words grown together: தொண்ணூத்தெட்டு, தொண்ணூத்தியெட்டு, தொண்ணூத்திநாலு, நூற்றுப்பத்து."""
     for cut in range(2, len(word) - 1):
         for open_end, rest in _seams(word[cut:]):
             big = index.get(word[:cut] + open_end)
@@ -179,6 +181,8 @@ def _seams(rest: str) -> Iterator[tuple[str, str]]:
         yield lost, _VOWELS[rest[0]] + rest[1:] if rest[0] in _VOWELS else "அ" + rest
     if rest[0] in "aiu":
         yield "i", rest
+    if rest.startswith(_DOUBLED):
+        yield "", rest[2:]
 
 
 def _unit(big: Lexeme, small: Lexeme) -> int:

@@ -13,7 +13,7 @@ _TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
 
 
 def spell_number(number: int) -> str:
-    """Return a whole number in words, with lakhs as in India.
+    """Return a whole number in words, with lakhs and crores as in India.
 
     Args:
         number: 0 to :data:`~agent.tamil.speller.LARGEST`.
@@ -23,7 +23,12 @@ def spell_number(number: int) -> str:
     """
     check_range(number)
     parts = []
-    for size, name in ((100_000, "lakh"), (1_000, "thousand"), (100, "hundred")):
+    for size, name in (
+        (10_000_000, "crore"),
+        (100_000, "lakh"),
+        (1_000, "thousand"),
+        (100, "hundred"),
+    ):
         count, number = divmod(number, size)
         if count:
             parts.append(f"{_below_hundred(count)} {name}")

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.tamil.words import Word
-from agent.understanding.tables import DATA
+from agent.understanding.tables import DATA, read_weights
 
 SIZES = (3, 4, 5, 6)
 """Lengths of n-grams, the marks ^ and $ at both ends of a word included."""
@@ -94,11 +94,8 @@ class Classifier:
             OSError: the file is missing.
             ValueError: it is none of ours.
         """
-        with np.load(path, allow_pickle=False) as model:
-            try:
-                return cls({name: model[name] for name in model.files})
-            except KeyError as missing:
-                raise ValueError(f"{path.name} is no classifier: it lacks {missing}") from None
+        parts = {"grams", "weights", "scale", "bias", "rarity", "labels"}
+        return cls(read_weights(path, frozenset(parts)))
 
     def read(self, words: Sequence[Word]) -> Opinion | None:
         """Return the scores of a sentence, None when no n-gram of it is known.
@@ -126,6 +123,21 @@ class Classifier:
             at = spoken[int(best[column])] if best is not None else 0
             strongest.setdefault(group, {})[label] = at
         return Opinion(scores, strongest)
+
+    def weights_of_likeliest(self, words: Sequence[Word]) -> list[float]:
+        """Return how much each word speaks for the likeliest trouble, 0 for unknown words.
+
+        Args:
+            words: the utterance; all zeros when no n-gram of it is known.
+        """
+        opinion = self.read(words)
+        if opinion is None:
+            return [0.0] * len(words)
+        scores = opinion.scores["category"]
+        column = self._labels.index(("category", max(scores, key=scores.__getitem__)))
+        weights, scale = self._weights[:, column], float(self._scale[column])
+        rows = (self._of_word(word.key) for word in words)
+        return [int(weights[list(ats)].sum(dtype=np.int32)) * scale if ats else 0.0 for ats in rows]
 
     def _of_word(self, key: str) -> tuple[int, ...]:
         found = self._known.get(key)

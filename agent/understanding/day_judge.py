@@ -14,17 +14,17 @@ from agent.understanding.day_words import Form, Said
 
 _AFTER = 2
 """How many words after the unit may show that it is a length of time."""
-_TELLING = 6
+TELLING = 6
 """How many words after a bare length of time may tell what lasted so long."""
 _LIFE_AFTER = 3
 """How many words after a length of time may say that somebody lives or works so long."""
 _LIFE = 4
 """How many words after its age an event of a life may be named."""
-_LIFE_UNIT = 30
+LIFE_UNIT = 30
 """The age of a marriage or a house is told in units of so many days or more."""
 _LONG_LIFE = 5 * 365
 """So many years beside a shorter time are a life's, whatever is told of them."""
-_YEAR = 365
+YEAR = 365
 IF = ("னா", "ட்டா", "ட்டி", "ாலே", "ாலயே", "ாலும்", "na", "naa", "tti", "aale", "aalum")
 """Ends of a condition: "இல்லைனா ஆறு மாசம் ஆகும்"."""
 _IF_REACH = 3
@@ -87,7 +87,7 @@ class Judge:
             return False
         marked = _is_marked(said, one)
         if marked and said.begins("before_now", one.end, 2):
-            return not said.begins("not_told", one.end, _TELLING)
+            return not said.begins("not_told", one.end, TELLING)
         if marked or _is_owed(said, one) or self._passed_before(said, one):
             return True
         if said.begins("not_never", one.end, 2) or one.start in said.ends.get("not_before", ()):
@@ -96,7 +96,7 @@ class Judge:
 
     def _is_promised(self, said: Said, one: Counted) -> bool:
         """Tell a time that others gave for the work: "சரி பண்ண பத்து நாள் ஆகும்னாங்க"."""
-        stop = said.sentence_end(one.end, _TELLING)
+        stop = said.sentence_end(one.end, TELLING)
         quoted = any(self._quoted.search(w.text) for w in said.words[one.end - 1 : one.end + 1])
         told = said.begins("promised", one.end, stop - one.end)
         return quoted or told or one.start in said.ends.get("not_work_before", ())
@@ -117,13 +117,13 @@ class Judge:
     def _is_age(self, said: Said, one: Counted) -> bool:
         """Tell "பிள்ளைக்கு மூணு மாசம் ஆகுது" from "பிள்ளைக்கு மூணு மாசமா காய்ச்சல்"."""
         of_child = one.start in said.ends.get("not_age_before", ())
-        return of_child and one.unit >= _LIFE_UNIT and self._has_passed(said, one)
+        return of_child and one.unit >= LIFE_UNIT and self._has_passed(said, one)
 
     def _is_past_event(self, said: Said, one: Counted) -> bool:
         """Tell "எழுவத்தஞ்சு வருசமாச்சு சுதந்திரம் வாங்கி": a life's event named after its age."""
         stop = said.sentence_end(one.end, _LIFE)
         named = said.begins("not_life_done", one.end, stop - one.end)
-        return one.unit >= _LIFE_UNIT and named and self._has_passed(said, one)
+        return one.unit >= LIFE_UNIT and named and self._has_passed(said, one)
 
     def _is_history(self, said: Said, one: Counted, found: Sequence[Counted]) -> bool:
         """Tell "பாகம் பிரிச்சு பத்து வருசம் ஆச்சு, ஆனா ரெண்டு வருசமா ...": only what came before.
@@ -134,14 +134,14 @@ class Judge:
         later = [
             o for o in found if o.form is Form.LASTING and one.end <= o.start and o.days < one.days
         ]
-        if not later or one.unit < _LIFE_UNIT:
+        if not later or one.unit < LIFE_UNIT:
             return False
-        if contrasted(said, one.end, later[0].start) and one.unit >= _YEAR:
+        if contrasted(said, one.end, later[0].start) and one.unit >= YEAR:
             return True
-        if one.days >= _LONG_LIFE and 1 <= later[0].unit < _YEAR:
+        if one.days >= _LONG_LIFE and 1 <= later[0].unit < YEAR:
             stop = min(later[0].start, one.end + _LIFE)
             return not said.begins("struggle", one.end, stop - one.end)
-        if one.unit < _YEAR and not (_follows_a_deed(said, one) and self._has_passed(said, one)):
+        if one.unit < YEAR and not (_follows_a_deed(said, one) and self._has_passed(said, one)):
             return False
         return any(contrasted(said, one.end, each.start) for each in later)
 
@@ -171,7 +171,7 @@ def _is_part_of_a_day(said: Said, one: Counted) -> bool:
     """Tell "two hours every day", "half a day's leave" and hours of waiting for somebody."""
     if one.unit >= 1:
         return one.days == 0 and one.form is not Form.LASTING
-    stop = said.sentence_end(one.end, _TELLING)
+    stop = said.sentence_end(one.end, TELLING)
     waited = said.begins("waiting", one.end, stop - one.end)
     return _is_daily(said, one) or waited or one.start in said.ends.get("not_work_before", ())
 
@@ -190,7 +190,7 @@ def _is_dated(said: Said, one: Counted) -> bool:
     if one.start and said.words[one.start - 1].text.endswith(_TAKES):
         return True
     ago = one.days >= _LONG_LIFE and said.begins("before_now", one.end, 2)
-    return ago and not said.begins("struggle", one.end, _TELLING)
+    return ago and not said.begins("struggle", one.end, TELLING)
 
 
 def _is_supposed(said: Said, one: Counted) -> bool:
@@ -221,7 +221,7 @@ def _is_owed(said: Said, one: Counted) -> bool:
     if any(word.text.endswith(_FOR) for word in said.words[one.end : one.end + 2]):
         return False
     owed = one.form is Form.BARE and one.unit > 1 and said.begins("owed", one.end, 2)
-    return owed and not said.begins("not_owed", one.end, _TELLING)
+    return owed and not said.begins("not_owed", one.end, TELLING)
 
 
 def _is_marked(said: Said, one: Counted) -> bool:
@@ -257,7 +257,7 @@ def _is_told(said: Said, one: Counted) -> bool:
         return True
     if _closes_a_clause(said, one):
         return True
-    stop = said.sentence_end(one.end, _TELLING)
+    stop = said.sentence_end(one.end, TELLING)
     return said.begins("trouble", one.end, stop - one.end)
 
 
@@ -285,7 +285,7 @@ def _is_life(said: Said, one: Counted) -> bool:
     if one.start in said.ends.get("not_life_before", ()):
         # "ரோட்டுல போட்டு பத்து நாளா நடக்க முடியல": so few days are the trouble's.
         since = one.form is Form.LASTING and said.words[one.end - 1].text.endswith(("ா", "a"))
-        return one.unit >= _LIFE_UNIT or not since
+        return one.unit >= LIFE_UNIT or not since
     if one.form is Form.BARE and one.start in said.ends.get("not_age_before", ()):
         return True
     stop = (

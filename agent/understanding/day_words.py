@@ -168,10 +168,14 @@ class Said:
         self.matches: list[Match[str]] = []
         self.starts: dict[str, set[int]] = {}
         self.ends: dict[str, set[int]] = {}
+        self._books: list[PatternBook[str]] = []
         self.mark(book)
 
     def mark(self, book: PatternBook[str]) -> None:
-        """Find the marks of one more book."""
+        """Find the marks of one more book; asked again, do nothing."""
+        if any(book is known for known in self._books):
+            return
+        self._books.append(book)
         found = book.find(self.words, self.number_ends)
         self.matches.extend(found)
         for match in found:

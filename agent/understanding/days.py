@@ -14,24 +14,18 @@ from dataclasses import dataclass, replace
 from agent.tamil.numbers import Number
 from agent.tamil.words import Word
 from agent.understanding.day_counts import Counted, Counts, added
-from agent.understanding.day_judge import IF, Judge, contrasted
+from agent.understanding.day_judge import IF, LIFE_UNIT, TELLING, YEAR, Judge, contrasted
+from agent.understanding.day_readings import LONGEST, Reading, readings
 from agent.understanding.day_words import Form, Said, Units, mark_rows, point_rows, told_rows
 from agent.understanding.patterns import Match, PatternBook
 from agent.understanding.tables import read_toml
 
-_LONGEST = 36_500
-"""A hundred years; a larger number was misheard."""
-_TELLING = 6
-"""How many words after a bare length of time may tell what lasted so long."""
 _STORY = 14
 """How many words after a day may tell what began on it."""
 _BEFORE = 5
 """How many words before a day may tell it: "they took it, sir, the day before yesterday"."""
 _WHOLE_ANSWER = 4
 """An answer of so many words may be a bare number with fillers."""
-_LIFE_UNIT = 30
-"""The age of a marriage or a house is told in units of so many days or more."""
-_YEAR = 365
 _OLD = 7
 """From so many days on, what has not been done since may be told late in the story."""
 _PARTS = ("asked", "part")
@@ -58,6 +52,8 @@ class Lasting:
     """Index after its last word."""
     sure: bool = True
     """It was asked for, or nothing else in the words is a length of time or a day."""
+    share: float | None = None
+    """How likely it is by what is learned, 0 to 1; None when only the rules were asked."""
 
 
 class Days:
@@ -84,7 +80,7 @@ class Days:
     def read(
         self, words: Sequence[Word], numbers: Sequence[Number], *, asked: bool, after: int = 0
     ) -> Lasting | None:
-        """Return how long it has lasted.
+        """Return how long it has lasted, by rules.
 
         Args:
             words: the utterance.
@@ -92,11 +88,25 @@ class Days:
             asked: whether that was the question; then a bare "ரெண்டு வாரம்" or "நேத்து" counts.
             after: index of the word after the last taking back; what is said there counts more.
         """
-        said = Said(words, numbers, self._book, self._deeds)
+        return self.by_rules(self.listen(words, numbers), asked=asked, after=after)
+
+    def listen(self, words: Sequence[Word], numbers: Sequence[Number]) -> Said:
+        """Return the utterance with its marks."""
+        return Said(words, numbers, self._book, self._deeds)
+
+    def by_rules(self, said: Said, *, asked: bool, after: int) -> Lasting | None:
+        """Return how long it has lasted; as :meth:`read`, of what was listened to."""
         found = self._read(said, asked=asked, after=after)
         if found is None or asked:
             return found
         return replace(found, sure=found.sure and not self._named_besides(said, found))
+
+    def readings(self, said: Said, *, asked: bool) -> list[Reading]:
+        """Return every way to read a length of time, right or wrong, in order."""
+        points = self._points.find(said.words, said.number_ends)
+        if points:
+            said.mark(self._told)
+        return readings(said, self._counts.find(said), points, asked=asked)
 
     def _named_besides(self, said: Said, found: Lasting) -> bool:
         """Tell whether another length of time or day is named: which is meant may be doubted."""
@@ -108,7 +118,7 @@ class Days:
         counted = self._counted(said, asked=asked, after=after)
         if counted is None and asked:
             counted = self._bare(said)
-        if counted is not None and 0 < (counted.days or 0) < _YEAR:
+        if counted is not None and 0 < (counted.days or 0) < YEAR:
             return counted
         point = self._point(said, asked=asked, after=after)
         if counted is not None and counted.days:
@@ -120,7 +130,7 @@ class Days:
     def _counted(self, said: Said, *, asked: bool, after: int) -> Lasting | None:
         found = added(self._counts.find(said), said)
         judge = self._judge.answers if asked else self._judge.lasts
-        kept = [each for each in found if each.days <= _LONGEST and judge(said, each, found)]
+        kept = [each for each in found if each.days <= LONGEST and judge(said, each, found)]
         meant = _meant(said, kept, after)
         return _lasting(meant) if meant else None
 
@@ -133,7 +143,7 @@ class Days:
         if not numbers or not whole or len(said.words) > _WHOLE_ANSWER:
             return None
         days = numbers[-1].value
-        if not 0 < days <= _LONGEST:
+        if not 0 < days <= LONGEST:
             return None
         return Lasting(round(days), f"{days:g} x 1", 0, len(said.words))
 
@@ -191,7 +201,7 @@ class Days:
             return True
         onset, event = (said.first(kind, after) for kind in ("onset", "event"))
         long_ago = match.label[0] >= _OLD
-        if long_ago and said.begins("not_granted", match.end, _TELLING):
+        if long_ago and said.begins("not_granted", match.end, TELLING):
             return False
         still = said.first("still", range(match.end, len(said.words)) if long_ago else after)
         if long_ago and still is None and said.first("over_since", after) is not None:
@@ -207,7 +217,7 @@ class Days:
             return True
         if common and event is None and None in (onset, still):
             return False
-        if still is not None and match.label[0] >= _LIFE_UNIT:
+        if still is not None and match.label[0] >= LIFE_UNIT:
             return True
         example = said.first("example", after)
         if _comes_first(example, begun) and (event is None or event != example):
@@ -257,7 +267,7 @@ class Days:
                 return at
             if at < len(words) and said.begins("since", at, 1):
                 return at + 1
-            if at < len(words) and said.begins("time", at, 1) and at < match.end + _TELLING:
+            if at < len(words) and said.begins("time", at, 1) and at < match.end + TELLING:
                 at += 1
                 continue
             if match.start in said.ends.get("since_before", ()):

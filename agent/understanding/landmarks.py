@@ -35,7 +35,8 @@ class Landmarks:
 
     def asked(self, text: str, words: Sequence[Word]) -> str | None:
         """Return the landmark of an answer to "near what?", or None when nothing is left."""
-        clauses = [self._trim(clause) for clause in _clauses(words)]
+        told = [clause for clause in _clauses(words) if not all(map(self._pointer, clause))]
+        clauses = [self._trim(clause) for clause in told]
         clauses = [(clause, pointed) for clause, pointed in clauses if clause]
         if not clauses:
             return None
@@ -65,6 +66,13 @@ class Landmarks:
     def is_thing(self, words: Sequence[Word]) -> bool:
         """Tell whether the words end in a thing one can find a street by."""
         return bool(words) and self._stem(words[-1]) in self._things
+
+    def points_to_a_thing(self, words: Sequence[Word]) -> bool:
+        """Tell whether a pointer stands right after a thing."""
+        return any(
+            self._pointer(word) is not None and self.is_thing(words[:at])
+            for at, word in enumerate(words)
+        )
 
     def beside_place(
         self, text: str, words: Sequence[Word], found: FoundPlace | None

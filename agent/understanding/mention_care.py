@@ -114,6 +114,15 @@ class Care:
             or any(same_district(self._gazetteer, m, s) for s in safe)
         )
 
+    def kind(self, words: Sequence[Word], mention: Mention) -> str:
+        """Return the list of names that need care on which the mention stands, or ""."""
+        lists, keys = self._gazetteer.lists, self.named(words, mention)
+        kinds = {
+            "ordinary": lists.ordinary, "personal": lists.personal, "generic": lists.generic,
+            "dependent": lists.dependent, "common": lists.common,
+        }  # fmt: skip
+        return next((name for name, names in kinds.items() if keys & names), "")
+
     def _stands_alone(self, words: Sequence[Word], mention: Mention) -> bool:
         """Tell a place called புதூர் from the end of a longer name ("ஏழரைப் புதூர்")."""
         others = [*words[: mention.start], *words[mention.end :]]

@@ -101,6 +101,23 @@ def district_names(seats: list[Seat]) -> Iterator[tuple[str, Entry]]:
             yield spelling, entry
 
 
+def place_phrases() -> Iterator[str]:
+    """Yield every name under which we speak of a place of the tables, Tamil and English.
+
+    Names that people bear too are left out: a phrase kept from here names nobody.
+    """
+    seats = [
+        Seat(int(r["number"]), r["name_en"], r["name_ta"], r["district_en"], r["district_ta"])
+        for r in read_csv("constituencies")
+    ]
+    personal = set(read_toml("places")["personal"])
+    for source in (seat_names(), locality_names(), district_names(seats)):
+        for _, entry in source:
+            names = {entry.name_ta, entry.name_en}
+            if personal.isdisjoint(name.lower() for name in names):
+                yield from names
+
+
 def outside_names() -> Iterator[tuple[str, Entry]]:
     """Yield places that are not in Tamil Nadu."""
     data = read_toml("places")

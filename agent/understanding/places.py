@@ -15,7 +15,9 @@ from agent.tamil.words import Word, spaced, split_words
 from agent.understanding.gazetteer import Gazetteer
 from agent.understanding.mention_roles import Mention, Role
 from agent.understanding.mentions import MentionFinder
+from agent.understanding.place_cues import seats_of
 from agent.understanding.place_entries import Size
+from agent.understanding.place_judge import PlaceJudge
 
 MAX_CANDIDATES = 6
 _POINTED = 0.5
@@ -37,19 +39,30 @@ class FoundPlace:
     """The place is outside Tamil Nadu, and the words say that the trouble is there."""
     sure: bool = True
     """Every place that was named agrees with it."""
+    why: str = ""
+    """Why it was chosen where the rules alone would have taken another; no word of the caller."""
 
 
 class PlaceResolver:
     """Resolves mentions to seats. Shared by all calls."""
 
-    def __init__(self, gazetteer: Gazetteer) -> None:
+    def __init__(self, gazetteer: Gazetteer, judge: PlaceJudge | None = None) -> None:
+        """Take the tables.
+
+        Args:
+            gazetteer: all known places.
+            judge: chooses among several places of a story; None leaves that to the rules alone.
+        """
         self._gazetteer = gazetteer
         self._finder = MentionFinder(gazetteer)
+        self._judge = judge
 
     @classmethod
     def load(cls) -> PlaceResolver:
-        """Build the index from the tables."""
-        return cls(Gazetteer.load())
+        """Build the index from the tables and read what was learned."""
+        gazetteer = Gazetteer.load()
+        districts = {number: seat.district_en for number, seat in gazetteer.seats.items()}
+        return cls(gazetteer, PlaceJudge.load(districts))
 
     def in_story(self, text: str, words: Sequence[Word], after: int = 0) -> FoundPlace | None:
         """Return the place a story names clearly, or None.
@@ -60,8 +73,31 @@ class PlaceResolver:
             after: index of the word after the last correction ("இல்ல இல்ல"); what was named
                 before it was taken back when something is named after it.
         """
-        mentions = self._finder.find(words, asked=False)
-        return self._resolve(text, words, _kept(mentions, after), None, asked=False)
+        mentions = _kept(self._finder.find(words, asked=False), after)
+        found = self._resolve(text, words, mentions, None, asked=False)
+        return self._judged(text, words, mentions, found)
+
+    def _judged(
+        self,
+        text: str,
+        words: Sequence[Word],
+        mentions: Sequence[Mention],
+        found: FoundPlace | None,
+    ) -> FoundPlace | None:
+        """Return what the learned choice makes of a story in which the rules found ``found``."""
+        if self._judge is None or found is None:
+            return found
+        rules = _seats(found)
+        kinds = [self._finder.care.kind(words, m) for m in mentions]
+        weighed = self._judge.weigh(words, mentions, rules, kinds)
+        if weighed is None:
+            return found
+        again = self._resolve(text, words, weighed.mentions, None, asked=False)
+        if again is None:
+            return None
+        if _seats(again) < rules and any(rules <= seats_of(m) for m in mentions):
+            return found  # what one name leaves open stays open: the caller says the district
+        return replace(again, why=weighed.why)
 
     def asked(
         self, text: str, words: Sequence[Word], known: Place | None = None, after: int = 0
@@ -364,6 +400,10 @@ class PlaceResolver:
 def _kept(mentions: Sequence[Mention], after: int) -> tuple[Mention, ...]:
     later = tuple(m for m in mentions if m.start >= after)
     return later or tuple(mentions)
+
+
+def _seats(found: FoundPlace | None) -> set[int]:
+    return {c.number for c in found.place.candidates} if found is not None else set()
 
 
 def _within(candidates: list[SeatCandidate], seats: set[int]) -> list[SeatCandidate]:

@@ -13,6 +13,8 @@ from agent.complaint import Answer, Category, Decision, Intent, Place, Slot, Top
 from agent.tamil.normalize import clean
 from agent.tamil.words import masked, split_words
 from agent.understanding.answers import Replies
+from agent.understanding.day_choice import ASKED, WeighedDays
+from agent.understanding.day_features import Setting
 from agent.understanding.days import Days, Lasting
 from agent.understanding.hearing import (
     ASIDE_STORY,
@@ -63,6 +65,7 @@ class Rules:
         self._valid_ticket = valid_ticket
         self._replies = Replies()
         self._days = Days()
+        self._lengths = WeighedDays.load(self._days)
         self._digits = DigitReader()
         self._names = Names()
         self._landmarks = Landmarks()
@@ -181,8 +184,9 @@ class Rules:
         if checking and heard.reply.answer is Answer.YES:
             return turn
         most = 1.0 if found.sure else DISPUTED
+        why = f"; {found.why}" if found.why else ""
         decisions = [
-            decision("place", str(c.number), c.evidence, min(most, c.score))
+            decision("place", str(c.number), c.evidence + why, min(most, c.score))
             for c in found.place.candidates
         ]
         corrects = turn.corrects
@@ -252,11 +256,13 @@ class Rules:
         self, turn: UnderstoodTurn, heard: Heard, found: FoundPlace | None, *, now: bool
     ) -> UnderstoodTurn:
         """Add landmark, days and name; ``now`` says that a sure danger is told."""
+        if self._points_to_a_thing(turn, heard):
+            turn = replace(turn, answer=None)  # "தியேட்டர் எதுக்க": opposite, not "what for?"
         none_given = (Answer.UNKNOWN, Answer.REFUSED, Answer.REPEAT, Answer.NO)
         elsewhere = turn.corrects is not None and heard.expecting not in CHECKING
         silent = turn.emergency or turn.answer in none_given or turn.intent in _NO_DETAILS
         silent = elsewhere or (silent and not turn.corrects)
-        lasting = self._lasting(heard)
+        lasting = self._lasting(heard, turn)
         if now and (lasting is None or lasting.days is None):
             lasting = Lasting(0, "now", 0, 0)
         if turn.intent in _NO_DETAILS:
@@ -273,15 +279,23 @@ class Rules:
         turn = told_wrong(turn, heard)
         if days is None or lasting is None:
             return turn
-        reason = decision("days", str(days), lasting.evidence, 1.0 if lasting.sure else DISPUTED)
+        score = 1.0 if lasting.share is None else lasting.share
+        score = score if lasting.sure else min(score, DISPUTED)
+        reason = decision("days", str(days), lasting.evidence, score)
         return replace(turn, decisions=(*turn.decisions, reason))
 
-    def _lasting(self, heard: Heard) -> Lasting | None:
+    def _points_to_a_thing(self, turn: UnderstoodTurn, heard: Heard) -> bool:
+        refused = turn.answer is Answer.REFUSED and heard.expecting is Slot.LANDMARK
+        return refused and self._landmarks.points_to_a_thing(heard.words)
+
+    def _lasting(self, heard: Heard, turn: UnderstoodTurn) -> Lasting | None:
         if heard.expecting in DETAIL or heard.expecting in (Slot.CLOSE, Slot.REPEAT):
             return None
         asked = heard.expecting is Slot.DAYS or heard.reply.corrects is Slot.DAYS
-        after = heard.reply.after
-        return self._days.read(heard.words, heard.numbers, asked=asked, after=after)
+        place = "story" if heard.expecting in STORY else "other"
+        purpose = turn.intent.value if turn.intent is not None else ""
+        setting = Setting(ASKED if asked else place, purpose)
+        return self._lengths.read(heard.words, heard.numbers, setting, heard.reply.after)
 
     def _landmark(self, heard: Heard, turn: UnderstoodTurn, found: FoundPlace | None) -> str | None:
         if heard.expecting is Slot.LANDMARK:

@@ -1,4 +1,4 @@
-"""Reads the word tables beside this package: CSV with a comment header, and TOML."""
+"""Reads the tables beside this package: CSV with a comment header, TOML, and learned weights."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import csv
 import tomllib
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from agent.tamil.normalize import clean
 
@@ -24,3 +26,23 @@ def read_csv(name: str) -> list[dict[str, str]]:
 def read_toml(name: str) -> dict[str, Any]:
     """Return ``data/<name>.toml``."""
     return tomllib.loads((DATA / f"{name}.toml").read_text("utf-8"))
+
+
+def read_weights(path: Path, wanted: frozenset[str]) -> dict[str, Any]:
+    """Return the arrays of what was learned.
+
+    Args:
+        path: an ``.npz`` file of ours.
+        wanted: names of the arrays it must hold.
+
+    Raises:
+        OSError: the file is missing.
+        ValueError: it is none of ours, or lacks some.
+    """
+    with np.load(path, allow_pickle=False) as model:
+        arrays = {name: model[name] for name in model.files}
+    if missing := wanted - arrays.keys():
+        raise ValueError(
+            f"{path.name} is not what was learned: it lacks {', '.join(sorted(missing))}"
+        )
+    return arrays

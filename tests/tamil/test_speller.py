@@ -50,7 +50,14 @@ def test_a_ticket_is_spoken_three_and_three():
 
 @pytest.mark.parametrize(
     ("number", "groups"),
-    [("9500123456", [4, 2, 2, 2]), ("04428150033", [3, 4, 4]), ("112", [3])],
+    [
+        ("9500123456", [5, 5]),
+        ("09500123456", [1, 5, 5]),
+        ("04428150033", [3, 4, 4]),
+        ("04222345678", [4, 3, 4]),
+        ("04362234567", [5, 3, 3]),
+        ("112", [3]),
+    ],
 )
 def test_a_phone_number_is_spoken_in_the_usual_groups(number, groups):
     assert [len(part.split()) for part in spell_phone(number).split(",")] == groups
@@ -59,7 +66,7 @@ def test_a_phone_number_is_spoken_in_the_usual_groups(number, groups):
 
 @pytest.mark.parametrize("number", [-1, LARGEST + 1])
 def test_a_number_out_of_range_is_refused(number):
-    with pytest.raises(ValueError, match="9,999,999"):
+    with pytest.raises(ValueError, match="999,999,999"):
         spell_number(number)
 
 

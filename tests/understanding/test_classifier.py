@@ -92,7 +92,7 @@ def test_the_word_that_speaks_most_for_a_label_is_told(classifier: Classifier) -
 def test_a_file_that_is_none_of_ours_is_refused(tmp_path) -> None:
     path = tmp_path / "classifier.npz"
     np.savez(path, weights=np.zeros(3))
-    with pytest.raises(ValueError, match=r"classifier\.npz is no classifier"):
+    with pytest.raises(ValueError, match=r"classifier\.npz is not what was learned"):
         Classifier.load(path)
 
 
