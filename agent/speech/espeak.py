@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import ConfigurationError, UnreadableInput, VoiceUnavailable
+from agent.speech.embedded import embedded_engine
 
 SAMPLE_RATE = 22_050
 """Hertz; fixed inside espeak-ng. Samples are int16, mono, little-endian."""
@@ -65,6 +66,24 @@ class Espeak:
     def __init__(self) -> None:
         with _lock:
             self._library = _load()
+
+    parallel = 1
+    """The library speaks one text at a time."""
+
+    def describe(self) -> dict[str, Any]:
+        """``engine``: name and version."""
+        return {"engine": f"espeak-ng {self.version}"}
+
+    @property
+    def label(self) -> str:
+        """Name and version, as recordings carry it."""
+        return embedded_engine()
+
+    def prepare(self) -> None:
+        """Nothing is left to do: the library is loaded."""
+
+    def close(self) -> None:
+        """Nothing to let go of: the library stays with its process."""
 
     @property
     def version(self) -> str:

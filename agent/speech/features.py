@@ -33,6 +33,10 @@ loudest."""
 _WINDOW = int(WINDOW_S * SAMPLE_RATE)
 _DETECTOR_BLOCK = 1875 * _WINDOW
 """Samples the speech detector takes at once (60 s): an hour would need a gigabyte."""
+_WARMED_BY = 125
+"""Windows (4 s) of a sound that a second look begins with."""
+_LEAST_ON_SECOND_LOOK_S = 0.3
+"""Speech that a second look must find to be believed."""
 _FLOOR = -1.5
 """Log-mel of digital silence: (log10(1e-10) + 4) / 4."""
 
@@ -106,7 +110,10 @@ class FrontEnd:
         probabilities = self._speech_probabilities(pcm)
         found = spans_of(probabilities)
         if not found:
-            return [], DropReason.NO_SPEECH, ()
+            probabilities = self._second_look(pcm)
+            found = spans_of(probabilities)
+            if sum(span.speech_s for span in found) < _LEAST_ON_SECOND_LOOK_S:
+                return [], DropReason.NO_SPEECH, ()
         levels = {span: _speech_level_db(pcm, probabilities, span) for span in found}
         least = max(levels.values()) - FAINT_DB
         faint = tuple(span for span in found if levels[span] < least)
@@ -130,6 +137,18 @@ class FrontEnd:
                 self._facts.max_new_tokens_per_s, len(sound) / SAMPLE_RATE, self._prompt_tokens
             ),
         )
+
+    def _second_look(self, pcm: NDArray[np.int16]) -> NDArray[np.float32]:
+        """The same from a detector that has heard this line before: it starts each clip deaf.
+
+        An old voice that mumbled one word on a street was at most 0.36 speech to a cold detector
+        and 0.79 to a warm one. Of 1,440 clips of streets, hold music, hiss and muted lines none
+        held 0.3 s of speech for a warm one.
+        """
+        windows = min(len(pcm) // _WINDOW, _WARMED_BY)
+        before = pcm[: windows * _WINDOW][::-1]  # mirrored: nothing jumps where the two meet
+        warm = self._speech_probabilities(np.concatenate([before, pcm]))
+        return warm[windows:]
 
     def _speech_probabilities(self, pcm: NDArray[np.int16]) -> NDArray[np.float32]:
         """One probability for each 32 ms; shape (windows,)."""

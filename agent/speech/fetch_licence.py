@@ -63,6 +63,11 @@ def licence_in(data: Mapping[str, Any], by: str) -> Stated | None:
     return Stated(" and ".join(own), by, own=True) if own else None
 
 
+def is_noncommercial(name: str) -> bool:
+    """Whether the licence of that name (identifier as on the hub) forbids commercial use."""
+    return bool(_NONCOMMERCIAL.search(name))
+
+
 def agreed(
     found: Stated | None, *, by_hand: str = "", accepted: str = "", what: str = "The checkpoint"
 ) -> Stated:
@@ -91,7 +96,7 @@ def agreed(
     stated = found or Stated(said[:_LONGEST], "by hand")
     if " ".join(accepted.split()).lower() == stated.name:
         return stated
-    if _NONCOMMERCIAL.search(stated.name):
+    if is_noncommercial(stated.name):
         raise UsageError(
             f"{what} is under {stated.name}, which forbids commercial use; choose another "
             f"checkpoint, or say --accept-license {_quoted(stated.name)} if your office has "

@@ -47,7 +47,12 @@ class LinkClient:
         self._connecting: asyncio.Task[_Connection] | None = None
 
     async def request(
-        self, header: Mapping[str, Any], payload: bytes = b"", *, deadline_s: float
+        self,
+        header: Mapping[str, Any],
+        payload: bytes = b"",
+        *,
+        deadline_s: float,
+        gap_s: float | None = None,
     ) -> AsyncGenerator[Frame, None]:
         """Ask; give the DATA frames of the answer, then end.
 
@@ -57,6 +62,8 @@ class LinkClient:
             header: a JSON object.
             payload: raw bytes, at most 16 MiB.
             deadline_s: seconds from now in which the whole answer must have come.
+            gap_s: then only the first frame must have come by the deadline, and each further one
+                in this time after the one before: for answers as long as speech.
 
         Raises:
             EngineUnavailable: no connection, it broke, or the deadline passed.
@@ -69,6 +76,8 @@ class LinkClient:
         try:
             while (frame := await answer.next(deadline)) is not None:
                 yield frame
+                if gap_s is not None:
+                    deadline = asyncio.get_running_loop().time() + gap_s
         except _DeadlinePassed:
             connection.close_request(answer)
             connection.give_up_if_silent(answer)

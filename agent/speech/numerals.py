@@ -1,71 +1,47 @@
-"""Digits in a text -> Tamil words (pure): the last guard before any voice sees a number.
+"""What is written -> what a voice is given (pure): the last guard before any voice sees a figure.
 
 The conversation spells its own numbers; this is for what people type into ``kural say`` and for
-digits inside names of places. espeak-ng would read a phone number as one cardinal in crores.
+figures, short forms and English words inside places and landmarks. espeak-ng would read a phone
+number as one cardinal in crores, and a voice that knows only Tamil cannot say MLA.
 """
 
 from __future__ import annotations
 
 import re
 
-from agent.tamil.speller import LARGEST, spell_digits, spell_number, spell_phone, spell_ticket
+from agent.tamil import speller_english
+from agent.tamil.figures import ascii_digits, spell_plain, spell_separated
+from agent.tamil.written import is_tamil_text, spoken_tamil
 
-_PATTERN = re.compile(
-    r"""
-    (?P<spaced> \d{5}[ ]\d{5} | \d{3}[ ]\d{3}[ ]\d{3} | \d{3}[ ]\d{3} )(?!\d)
-    | (?P<grouped> \d{1,3}(?:,\d{2,3})*,\d{3} )(?!\d)
-    | (?P<decimal> \d+\.\d+ )
-    | (?P<plain> \d+ )
-    """,
-    re.VERBOSE,
-)
-_POINT = "புள்ளி"  # "point"
-_TICKET_DIGITS = 9
-_PINCODE = re.compile(r"6[0-4]\d{4}")  # Tamil Nadu and Puducherry, first digits 60 to 64
+_ENGLISH = "en"
+_LANGUAGES = ("ta", _ENGLISH)
 
 
-def spell_numerals(text: str) -> str:
-    """``text`` with every run of digits (of any script) in Tamil words; the rest is untouched.
+def spell_numerals(text: str, language: str | None = None) -> str:
+    """``text`` in words: every run of digits of any script, and what else is written shortly.
 
-    Phones, pincodes and ticket numbers are told by their length and said digit by digit,
-    amounts as cardinals. Figures too large for a cardinal are said digit by digit in threes.
+    Phones, pincodes and ticket numbers are told by their shape and said digit by digit, amounts
+    as cardinals; dates, times, money, measures, ordinals and abbreviations as they are spoken
+    (:func:`agent.tamil.written.spoken_tamil`).
+
+    Args:
+        text: of any length.
+        language: of the voice, ``ta`` or ``en``. An English voice gets its figures in English
+            words and the rest as it is. When it is not known, Latin letters are said in Tamil
+            letters only in a text that holds Tamil letters too.
     """
-    pieces, at = list[str](), 0
-    for match in _PATTERN.finditer(text):
-        pieces += [text[at : match.start()], _spaced_out(match, text)]
-        at = match.end()
-    return "".join([*pieces, text[at:]])
+    if language == _ENGLISH:
+        text = spell_separated(ascii_digits(text), speller_english, "plus")
+        return spell_plain(text, speller_english, "point")
+    return spoken_tamil(text, english_words=language is not None or is_tamil_text(text))
 
 
-def _spaced_out(match: re.Match[str], text: str) -> str:
-    """The words, kept apart from Latin letters around them: no voice can say B followed by இ."""
-    before = " " if text[max(0, match.start() - 1) : match.start()].isalnum() else ""
-    after = " " if text[match.end() : match.end() + 1].isascii() else ""
-    after = after if text[match.end() : match.end() + 1].isalpha() else ""
-    return f"{before}{_words(match)}{after}"
+def warm_up_words() -> None:
+    """Read the tables and build the patterns, so that no caller waits for them (90 ms, once)."""
+    spell_numerals("₹1 Dr. MLA கி.மீ.", "ta")
 
 
-def _words(match: re.Match[str]) -> str:
-    found = "".join(str(int(char)) if char.isdigit() else char for char in match.group())
-    if match["decimal"]:
-        whole, fraction = found.split(".")
-        return f"{_figure(whole)} {_POINT} {spell_digits(fraction, len(fraction))}"
-    if match["grouped"]:
-        return _cardinal(found.replace(",", ""))
-    return _figure(found.replace(" ", ""))
-
-
-def _figure(digits: str) -> str:
-    if len(digits) == _TICKET_DIGITS:
-        return spell_ticket(digits)
-    if (len(digits) == 10 and digits[0] in "6789") or (len(digits) == 11 and digits[0] == "0"):
-        return spell_phone(digits)
-    if _PINCODE.fullmatch(digits) or (digits[0] == "0" and len(digits) > 1):
-        return spell_digits(digits)
-    return _cardinal(digits)
-
-
-def _cardinal(digits: str) -> str:
-    # int() of a huge text is slow and Python refuses past 4,300 digits: decide by length
-    small = len(digits) <= len(str(LARGEST)) and int(digits) <= LARGEST
-    return spell_number(int(digits)) if small else spell_digits(digits)
+def voice_language(voice: str) -> str | None:
+    """The language a voice's name begins with (``ta+f5``, ``en-gb``), None when it tells none."""
+    name = re.split(r"[+_-]", voice.lower(), maxsplit=1)[0]
+    return name if name in _LANGUAGES else None

@@ -1,10 +1,9 @@
 """Cache of rendered prompts: written by the voice's side, read straight from disk by calls.
 
-One WAV file a prompt, named by the SHA-256 of everything that shapes its sound, with a chunk of
-our own that holds length and CRC-32 of the samples. A file that is cut short, damaged, misnamed
-or simply not ours is as good as missing: it is never half read, and the next render replaces it.
-Files appear by rename, so a reader sees a whole file or none, and several processes may render
-into one folder. ``index.json`` lists the folder for people; nothing reads it.
+One WAV file a prompt (:mod:`agent.speech.prompt_file`), named by the SHA-256 of everything that
+shapes its sound: text, voice, rate, pitch, engine. A damaged file is as good as missing, and the
+next render replaces it. Several processes may render into one folder. ``index.json`` lists it for
+people; ``voices.json`` (:mod:`agent.speech.voice_book`) says who speaks and how loud.
 """
 
 from __future__ import annotations
@@ -15,20 +14,23 @@ import hashlib
 import json
 import logging
 import struct
-import tempfile
 import threading
 import time
-import zlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from agent.errors import AgentError, VoiceUnavailable
+import numpy as np
+
+from agent.errors import AgentError, ConfigurationError, VoiceUnavailable
+from agent.speech.embedded import embedded_engine
 from agent.speech.joins import SAMPLE_RATE, SilenceTrimmer
+from agent.speech.level import active_level_dbov
 from agent.speech.pieces import Piece, cut, spoken_form
+from agent.speech.prompt_file import packed, unpacked, write_atomically
 
 __all__ = ["Piece", "PromptCache", "RenderReport", "cut", "render_prompts", "spoken_form"]
 
@@ -38,12 +40,16 @@ MEMORY_BYTES = 4 * 1024 * 1024
 """What one process keeps of the cache in memory: about 95 s of speech."""
 _FORM = "2"
 """Raised when trimming or the file form changes: old files are then never found."""
-_FMT = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, SAMPLE_RATE, 2 * SAMPLE_RATE, 2, 16)
-_OURS = b"krl "
+_MEASURED_BYTES = 2 * 120 * SAMPLE_RATE
+"""Speech that is listened to for the level of a voice: two minutes say it to 0.1 dB."""
+_HOPELESS = (VoiceUnavailable, ConfigurationError)
+"""Errors that the next prompt will meet as well."""
+_ABANDONED_S = 3600.0
+"""A half-written file this old has no writer any more."""
 _GIVE_UP_AFTER = 3
-"""Prompts in a row that fail because the voice is away before the rest is not tried."""
+"""Prompts in a row that fail because the voice is away or unknown before the rest is not tried."""
 
-Synthesize = Callable[[str], AsyncIterator[bytes]]
+Synthesize = Callable[[str], AsyncGenerator[bytes, None]]
 """Gives the PCM of a text (int16 mono, 22,050 Hz) in chunks; raises AgentError."""
 Progress = Callable[[int, int], None]
 """Called with (prompts done, prompts wanted) after each prompt."""
@@ -53,9 +59,15 @@ class Speaker(Protocol):
     """What :func:`render_prompts` needs of a voice; ``VoiceClient`` is one."""
 
     def synthesize(
-        self, text: str, *, voice: str, rate: int, pitch: int = 50
-    ) -> AsyncIterator[bytes]:
-        """PCM of ``text`` in chunks."""
+        self,
+        text: str,
+        *,
+        voice: str,
+        rate: int,
+        pitch: int = 50,
+        on_engine: Callable[[str], None] | None = None,
+    ) -> AsyncGenerator[bytes, None]:
+        """PCM of ``text`` in chunks; ``on_engine`` is told who speaks, where that is known."""
         ...
 
 
@@ -68,6 +80,8 @@ class RenderReport:
     cached: int
     """Already there and whole."""
     rendered: int
+    sound_bytes: int
+    """Size of the sound of all prompts that are there now."""
     failed: tuple[str, ...]
     """Prompts that have no sound now, as they were given (they are fixed text, not a caller's)."""
     took_s: float
@@ -93,7 +107,7 @@ class PromptCache:
     ) -> None:
         self.voice, self.rate, self.pitch = voice, rate, pitch
         self._folder = folder
-        self._engine = embedded_engine() if engine is None else engine
+        self.engine = embedded_engine() if engine is None else engine
         self._memory: OrderedDict[str, bytes] = OrderedDict()
         self._memory_bytes = memory_bytes
         self._lock = threading.Lock()
@@ -115,7 +129,7 @@ class PromptCache:
 
     def key(self, text: str) -> str:
         """Name of the prompt's file, without suffix: 64 hexadecimal digits."""
-        said = [_FORM, self._engine, self.voice, self.rate, self.pitch, spoken_form(text)]
+        said = [_FORM, self.engine, self.voice, self.rate, self.pitch, spoken_form(text)]
         return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
 
     def put(self, text: str, pcm: bytes) -> None:
@@ -127,28 +141,31 @@ class PromptCache:
         key = self.key(text)
         with self._lock:
             self._memory.pop(key, None)
-        _write_atomically(self._path(key), _wav(key, spoken_form(text), pcm))
+        write_atomically(self._path(key), packed(key, spoken_form(text), pcm))
 
     async def render_missing(
         self, texts: Iterable[str], synthesize: Synthesize, progress: Progress | None = None
     ) -> RenderReport:
         """Render every prompt that is missing or damaged; go on past single failures.
 
-        Disk work runs in a thread. When the voice is away three times in a row, the rest counts
-        as failed without being tried.
+        Disk work runs in a thread. When the voice is away or unknown three times in a row, the
+        rest counts as failed without being tried.
         """
         began = time.monotonic()
         wanted = {spoken_form(text): text for text in texts}
-        cached, failed, away = 0, list[str](), 0
+        cached, size, failed, away = 0, 0, list[str](), 0
         for done, text in enumerate(wanted.values(), start=1):
-            if await asyncio.to_thread(self.get, text) is not None:
+            if (pcm := await asyncio.to_thread(self.get, text)) is not None:
                 cached += 1
+                size += len(pcm)
             elif away >= _GIVE_UP_AFTER:
                 failed.append(text)
             else:
-                error = await self._render(text, synthesize)
-                away = away + 1 if isinstance(error, VoiceUnavailable) else 0
-                if error is not None:
+                done_bytes = await self._render(text, synthesize)
+                if isinstance(done_bytes, int):
+                    size, away = size + done_bytes, 0
+                else:
+                    away = away + 1 if isinstance(done_bytes, _HOPELESS) else 0
                     failed.append(text)
             if progress is not None:
                 progress(done, len(wanted))
@@ -158,24 +175,39 @@ class PromptCache:
             wanted=len(wanted),
             cached=cached,
             rendered=len(wanted) - cached - len(failed),
+            sound_bytes=size,
             failed=tuple(failed),
             took_s=time.monotonic() - began,
         )
 
-    async def _render(self, text: str, synthesize: Synthesize) -> Exception | None:
-        """Render one prompt; give the error that prevented it."""
+    def level_dbov(self, texts: Iterable[str]) -> float | None:
+        """Active level of what is recorded of ``texts``; None when nothing is. Reads the disk."""
+        parts, size = list[bytes](), 0
+        for text in texts:
+            if size < _MEASURED_BYTES and (pcm := self.get(text)) is not None:
+                parts.append(pcm)
+                size += len(pcm)
+        sound = np.frombuffer(b"".join(parts), np.int16)
+        return active_level_dbov(sound, SAMPLE_RATE) if sound.size else None
+
+    async def _render(self, text: str, synthesize: Synthesize) -> int | Exception:
+        """Render one prompt; give its bytes, or the error that prevented it."""
         trimmer, parts = SilenceTrimmer(), list[bytes]()
         try:
-            chunks = synthesize(spoken_form(text))
-            async for chunk in chunks:
-                parts.append(trimmer.push(chunk))
+            async with aclosing(synthesize(spoken_form(text))) as chunks:
+                async for chunk in chunks:
+                    parts.append(trimmer.push(chunk))
             if not (pcm := b"".join(parts)):
                 return AgentError("This prompt gives no sound.")
             await asyncio.to_thread(self.put, text, pcm)
         except (AgentError, OSError) as exc:
             _log.warning("prompt not rendered", extra={"error": type(exc).__name__})
             return exc
-        return None
+        return len(pcm)
+
+    def path(self, text: str) -> Path:
+        """Where the recording of ``text`` lies, or would lie."""
+        return self._path(self.key(text))
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.wav"
@@ -186,7 +218,7 @@ class PromptCache:
         except OSError:
             return None
         try:
-            return _samples(raw, key)
+            return unpacked(raw, key)
         except (ValueError, KeyError, TypeError, struct.error):
             _log.warning("damaged prompt audio ignored", extra={"file_bytes": len(raw)})
             return None
@@ -198,12 +230,18 @@ class PromptCache:
                 self._memory.popitem(last=False)
 
     def _write_index(self, texts: list[str]) -> None:
-        rows = [
-            {"file": f"{self.key(text)}.wav", "text": text, "voice": self.voice, "rate": self.rate}
-            for text in sorted(texts)
+        ours = {
+            f"{self.key(text)}.wav": {"text": text, "voice": self.voice, "rate": self.rate}
+            for text in texts
+        }
+        path = self._folder / "index.json"
+        rows = {name: row for name, row in _listed(path).items() if (self._folder / name).is_file()}
+        listing = [
+            {"file": name} | row
+            for name, row in sorted((rows | ours).items(), key=lambda item: str(item[1]))
         ]
-        listing = json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
-        _write_atomically(self._folder / "index.json", listing.encode())
+        text = json.dumps(listing, ensure_ascii=False, indent=1) + "\n"
+        write_atomically(path, text.encode())
 
 
 async def render_prompts(
@@ -212,78 +250,77 @@ async def render_prompts(
     texts: Iterable[str],
     progress: Progress | None = None,
 ) -> RenderReport:
-    """Render into ``cache`` what is missing of ``texts``, with the cache's own voice."""
+    """Render into ``cache`` what is missing of ``texts``, with the cache's own voice.
 
-    async def synthesize(text: str) -> AsyncIterator[bytes]:
-        chunks = client.synthesize(text, voice=cache.voice, rate=cache.rate, pitch=cache.pitch)
-        async for chunk in chunks:
-            yield chunk
+    A prompt that another engine than the cache's spoke counts as failed: one sentence must not
+    change its voice in the middle.
+    """
+
+    async def synthesize(text: str) -> AsyncGenerator[bytes, None]:
+        said = list[str]()
+        chunks = client.synthesize(
+            text, voice=cache.voice, rate=cache.rate, pitch=cache.pitch, on_engine=said.append
+        )
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk
+        if any(engine != cache.engine for engine in said):
+            raise VoiceUnavailable("Another engine spoke than the one that records.")
 
     return await cache.render_missing(texts, synthesize, progress)
 
 
-def embedded_engine() -> str:
-    """Version of the embedded voice, known without loading it (it is GPL-3, calls are not)."""
-    try:
-        return f"espeakng-loader {metadata.version('espeakng-loader')}"
-    except metadata.PackageNotFoundError:
-        return "espeakng-loader"
+async def speaking_engine(client: Speaker, cache: PromptCache, text: str) -> str:
+    """Who speaks for this voice now, found by letting it begin ``text``.
 
-
-def _wav(key: str, text: str, pcm: bytes) -> bytes:
-    about = {"key": key, "text": text, "bytes": len(pcm), "crc32": zlib.crc32(pcm)}
-    ours = json.dumps(about).encode()  # ASCII, so that the length is even after one pad byte
-    ours += b" " * (len(ours) % 2)
-    body = b"".join(
-        (
-            b"WAVE",
-            _FMT,
-            struct.pack("<4sI", _OURS, len(ours)),
-            ours,
-            struct.pack("<4sI", b"data", len(pcm)),
-            pcm,
-        )
-    )
-    return struct.pack("<4sI", b"RIFF", len(body)) + body
-
-
-def _samples(raw: bytes, key: str) -> bytes:
-    """The samples of a file of ours.
-
-    Raises:
-        ValueError, KeyError, TypeError, struct.error: it is not whole, or is another prompt than
-            the one called ``key``.
+    Returns:
+        The cache's own engine when nobody speaks, or who does gives no name.
     """
-    chunks = _chunks(raw)
-    about: dict[str, Any] = json.loads(chunks[_OURS])
-    pcm = chunks[b"data"]
-    expected = (key, len(pcm), zlib.crc32(pcm))
-    if (about["key"], about["bytes"], about["crc32"]) != expected or not pcm:
-        raise ValueError("checksum")
-    return pcm
+    said = list[str]()
+    chunks = client.synthesize(
+        text, voice=cache.voice, rate=cache.rate, pitch=cache.pitch, on_engine=said.append
+    )
+    with contextlib.suppress(AgentError):
+        async with aclosing(chunks):
+            async for _ in chunks:
+                break
+    return said[0] if said else cache.engine
 
 
-def _chunks(raw: bytes) -> dict[bytes, bytes]:
-    magic, size, form = struct.unpack_from("<4sI4s", raw)
-    if (magic, size, form) != (b"RIFF", len(raw) - 8, b"WAVE"):
-        raise ValueError("not a whole WAV file")
-    chunks: dict[bytes, bytes] = {}
-    at = 12
-    while at < len(raw):
-        name, length = struct.unpack_from("<4sI", raw, at)
-        chunks[name] = raw[at + 8 : at + 8 + length]
-        at += 8 + length + length % 2
-    return chunks
+def prune(folder: Path, needed: Iterable[PromptCache], texts: Iterable[Iterable[str]]) -> int:
+    """Remove the recordings of a folder that no cache needs for its texts.
+
+    Args:
+        folder: the recordings.
+        needed: the caches in use.
+        texts: for each of them, what it must be able to play.
+
+    Returns:
+        How many files were removed. One that cannot be removed stays.
+    """
+    kept = {
+        f"{cache.key(text)}.wav"
+        for cache, wanted in zip(needed, texts, strict=True)
+        for text in wanted
+    }
+    removed = 0
+    for path in folder.iterdir() if folder.is_dir() else ():
+        with contextlib.suppress(OSError):
+            stale = path.name.startswith(".part-") and _age_s(path) > _ABANDONED_S
+            if stale or (path.suffix == ".wav" and path.name not in kept):
+                path.unlink()
+                removed += 1
+    return removed
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(content)
-            file.flush()
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+def _age_s(path: Path) -> float:
+    return time.time() - path.stat().st_mtime
+
+
+def _listed(path: Path) -> dict[str, dict[str, object]]:
+    """The rows of an earlier index by file; none when it is not one of ours."""
+    try:
+        rows = json.loads(path.read_bytes())
+        return {str(row.pop("file")): row for row in rows}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}

@@ -14,7 +14,7 @@ import click
 from agent import settings as settings_module
 from agent.errors import UnreadableInput, UsageError, VoiceUnavailable
 from agent.settings import Settings
-from agent.speech.numerals import spell_numerals
+from agent.speech.numerals import spell_numerals, voice_language
 from agent.speech.pieces import portions, spoken_form
 from agent.speech.voice import VOICE_SAMPLE_RATE, VoiceClient, one_shot
 
@@ -30,13 +30,14 @@ MAX_CHARS = 20_000
 def command(text: str, out: Path, voice: str | None, rate: int | None) -> None:
     """Speak TEXT into a WAV file (- reads the text from standard input).
 
-    Digits are spelled in Tamil words. The running voice process speaks when there is one, else a
-    process started for this text alone.
+    Figures, short forms and, for a Tamil voice, English words are said as words. The running
+    voice process speaks when there is one, else a process started for this text alone.
     """
     settings = settings_module.load()
-    words = _words(text)
+    written = _words(text)
     _check_target(out)
     chosen = voice or settings.speech.voice
+    words = spell_numerals(written, voice_language(chosen))
     speed = rate if rate is not None else settings.speech.voice_rate
     pcm = asyncio.run(_speak(settings, words, chosen, speed))
     if not pcm:
@@ -59,7 +60,7 @@ def _words(text: str) -> str:
         raise UnreadableInput(f"The text is longer than {MAX_CHARS:,} characters; split it.")
     if not spoken_form(text):
         raise UsageError("This text holds nothing that can be pronounced; give it some letters.")
-    return spell_numerals(text)
+    return text
 
 
 def _check_target(out: Path) -> None:

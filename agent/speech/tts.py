@@ -1,49 +1,45 @@
 """PooledTTS: what LiveKit's session calls to speak.
 
-Text is cut at prompt boundaries as it arrives. Recorded pieces come straight from disk; only the
-words between them (names, places, numbers) are synthesised, streamed from the voice process. The
-framework's own adapter would cut at sentence ends instead and never hit a recorded prompt.
-
-When the voice process is away: one retry, then a one-shot process of our own, and only when that
-fails too is the run left out. Recorded pieces play in every case.
+Text is cut at prompt boundaries as it arrives. Recorded pieces come straight from disk, frequent
+phrases between them too; only the other words (a landmark, a ticket number) are synthesised, by
+:mod:`agent.speech.live_voice`. The framework's own adapter would cut at sentence ends instead and
+never hit a recorded prompt. Recorded pieces play whoever is away.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Iterable
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
-from typing import Protocol
+from typing import Literal
 
 from livekit.agents import APIError, tts, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 
-from agent.errors import AgentError, VoiceUnavailable
-from agent.speech.joins import SilenceTrimmer, pause_after_s, silence
-from agent.speech.numerals import spell_numerals
+from agent.errors import AgentError
+from agent.observability import metrics
+from agent.speech.joins import Fader, SilenceTrimmer, faded, pause_after_s, silence
+from agent.speech.level import levelled
+from agent.speech.live_voice import LiveVoice, OneShot, Sound
+from agent.speech.numerals import spell_numerals, voice_language
+from agent.speech.phrases import KeptPhrases
 from agent.speech.pieces import Cutter, Piece, portions, spoken_form
 from agent.speech.prompts_audio import PromptCache
 from agent.speech.voice import VOICE_SAMPLE_RATE, VoiceClient, one_shot
+from agent.speech.voice_book import Speaker, VoiceBook
 
 _log = logging.getLogger(__name__)
 
-RETRY_WITHIN_S = 0.5
-"""A failure quicker than this is tried again at once (a restarted process, a stale connection);
-a slower one has cost the caller enough silence already."""
-AWAY_S = 3.0
-"""After the voice process failed, it is not asked again for this long; one-shots speak."""
 _SHORTEST_S = 0.02
 """Silence given for text that has no sound (a lone full stop): the framework takes no audio at
 all for a failure and would write the words into its error."""
 
-
-class OneShot(Protocol):
-    """Speaks a text without the voice process, as :func:`agent.speech.voice.one_shot` does."""
-
-    def __call__(self, text: str, *, voice: str, rate: int, pitch: int) -> Awaitable[bytes]:
-        """PCM of the whole text; raises VoiceUnavailable."""
-        ...
+Origin = Literal["prompt", "missed", "phrase", "live"]
+"""Where the sound of a piece came from: a recorded prompt, a prompt that should have been recorded,
+a kept phrase, a voice that spoke it now."""
 
 
 class PooledTTS(tts.TTS[None]):
@@ -56,6 +52,9 @@ class PooledTTS(tts.TTS[None]):
         voice: name of the voice.
         rate: words a minute.
         pitch: 0..99.
+        phrases: frequent phrases that were kept; None keeps to the prompts.
+        book: how loud the engines are; None plays everything as it is.
+        meters: counts pieces and the time to the first audio, too.
         fallback: what speaks when the voice process is away.
     """
 
@@ -68,6 +67,9 @@ class PooledTTS(tts.TTS[None]):
         voice: str,
         rate: int,
         pitch: int = 50,
+        phrases: KeptPhrases | None = None,
+        book: VoiceBook | None = None,
+        meters: metrics.Meters | None = None,
         fallback: OneShot = one_shot,
     ) -> None:
         super().__init__(
@@ -75,12 +77,16 @@ class PooledTTS(tts.TTS[None]):
             sample_rate=VOICE_SAMPLE_RATE,
             num_channels=1,
         )
-        self._client = client
+        speaker = Speaker(voice, rate, pitch)
+        self._live = LiveVoice(client, speaker, book=book, engine=cache.engine, fallback=fallback)
         self._cache = cache
+        self._phrases = phrases
         self._pieces = tuple(pieces)
-        self._voice, self._rate, self._pitch = voice, rate, pitch
-        self._fallback = fallback
-        self._away_until = 0.0
+        self._voice = voice
+        self._gain = book.gain(cache.engine, voice) if book is not None else 0.0
+        self._meters = meters
+        self.spoken: Counter[Origin] = Counter()
+        """Pieces spoken so far, by where their sound came from."""
 
     @property
     def model(self) -> str:
@@ -109,59 +115,33 @@ class PooledTTS(tts.TTS[None]):
         return Cutter(self._pieces)
 
     async def recorded(self, piece: Piece) -> bytes | None:
-        """Trimmed PCM of a fixed piece, or None when it must be synthesised."""
-        return await asyncio.to_thread(self._cache.get, piece.text) if piece.fixed else None
+        """Sound of a fixed piece as it is played, or None when it must be synthesised."""
+        return await asyncio.to_thread(self._played, self._cache, piece.text)
 
-    async def synthesised(self, text: str) -> AsyncGenerator[bytes, None]:
-        """PCM of ``text`` from whoever can speak it.
+    async def kept(self, text: str) -> bytes | None:
+        """Sound of a frequent phrase as it is played, or None when it must be synthesised."""
+        if self._phrases is None:
+            return None
+        return await asyncio.to_thread(self._played, self._phrases, text)
 
-        When a voice breaks off in mid-run, the next one starts the run again and the part that
-        was already given is left out (two renderings differ by a few samples only).
+    def _played(self, source: PromptCache | KeptPhrases, text: str) -> bytes | None:
+        pcm = source.get(text)
+        return faded(levelled(pcm, self._gain)) if pcm is not None else None
 
-        Raises:
-            VoiceUnavailable: nobody can.
-            UsageError: the voice, its rate or its pitch is set wrongly.
-        """
-        given = 0
-        try:
-            async with aclosing(self._asked_twice(text)) as chunks:
-                async for chunk in chunks:
-                    given += len(chunk)
-                    yield chunk
-        except VoiceUnavailable:
-            _log.warning("voice away, one-shot speaks")
-        else:
-            return
-        pcm = await self._fallback(text, voice=self._voice, rate=self._rate, pitch=self._pitch)
-        if rest := pcm[given:]:
-            yield rest
+    def live(self, text: str) -> AsyncGenerator[Sound, None]:
+        """Sound of ``text`` from whoever can speak it; see :meth:`LiveVoice.speak`."""
+        return self._live.speak(text)
 
-    async def _asked_twice(self, text: str) -> AsyncGenerator[bytes, None]:
-        """PCM from the voice process; raises VoiceUnavailable when it is away."""
-        clock = asyncio.get_running_loop().time
-        if clock() < self._away_until:
-            raise VoiceUnavailable("The voice process was away a moment ago.")
-        given = 0
-        for _ in range(2):
-            began, skip = clock(), given
-            try:
-                async with aclosing(self._ask(text)) as chunks:
-                    async for chunk in chunks:
-                        fresh, skip = chunk[skip:], max(0, skip - len(chunk))
-                        given += len(fresh)
-                        if fresh:
-                            yield fresh
-            except VoiceUnavailable:
-                pass
-            else:
-                return
-            if clock() - began > RETRY_WITHIN_S:
-                break
-        self._away_until = clock() + AWAY_S
-        raise VoiceUnavailable("The voice process is away.")
+    def count(self, origin: Origin) -> None:
+        """Note where the sound of a piece came from."""
+        self.spoken[origin] += 1
+        if self._meters is not None:
+            self._meters.add(metrics.TTS_PIECES, origin=origin)
 
-    def _ask(self, text: str) -> AsyncGenerator[bytes, None]:
-        return self._client.synthesize(text, voice=self._voice, rate=self._rate, pitch=self._pitch)
+    def first_audio(self, after_s: float, source: str) -> None:
+        """Note how long the first sound of an utterance took, in seconds."""
+        if self._meters is not None:
+            self._meters.observe(metrics.TTS_FIRST_AUDIO, after_s, source=source)
 
 
 class PooledStream(tts.SynthesizeStream):
@@ -200,34 +180,52 @@ class _Utterance:
         self._pooled = pooled
         self._emitter = emitter
         self._breath = b""
-        self._asked = self._sounded = self._failed = False
+        self._asked_at = 0.0
+        self._sounded = self._failed = False
 
     async def say(self, piece: Piece) -> None:
         """Speak one piece; one that cannot be spoken is remembered and left out."""
-        self._asked = True
+        self._asked_at = self._asked_at or time.monotonic()
         try:
-            if (pcm := await self._pooled.recorded(piece)) is not None:
-                self._push(pcm)
-            elif spoken_form(piece.text):
-                for portion in portions(spell_numerals(piece.text)):
-                    await self._synthesise(portion)
+            await self._say(piece)
         except AgentError as exc:
             _log.warning("speech left out", extra={"error": type(exc).__name__})
             self._failed = True
         if self._sounded:
             self._breath = silence(pause_after_s(piece.text))
 
-    async def _synthesise(self, text: str) -> None:
-        trimmer = SilenceTrimmer()
-        async with aclosing(self._pooled.synthesised(text)) as chunks:
-            async for chunk in chunks:
-                self._push(trimmer.push(chunk))
+    async def _say(self, piece: Piece) -> None:
+        if piece.fixed and (pcm := await self._pooled.recorded(piece)) is not None:
+            self._pooled.count("prompt")
+            self._push(pcm, "cache")
+            return
+        if not spoken_form(piece.text):
+            return
+        for portion in portions(spell_numerals(piece.text, voice_language(self._pooled.model))):
+            if not piece.fixed and (pcm := await self._pooled.kept(portion)) is not None:
+                self._pooled.count("phrase")
+                self._push(pcm, "cache")
+            else:
+                self._pooled.count("missed" if piece.fixed else "live")
+                await self._synthesise(portion)
 
-    def _push(self, pcm: bytes) -> None:
+    async def _synthesise(self, text: str) -> None:
+        trimmer, fader, source = SilenceTrimmer(), Fader(), "voice"
+        try:
+            async with aclosing(self._pooled.live(text)) as sounds:
+                async for sound in sounds:
+                    source = sound.source
+                    self._push(fader.push(trimmer.push(sound.pcm)), source)
+        finally:
+            self._push(fader.finish(), source)
+
+    def _push(self, pcm: bytes, source: str) -> None:
         if pcm:
             self._emitter.push(self._breath + pcm)
             self._breath = b""
-            self._sounded = True
+            if not self._sounded:
+                self._sounded = True
+                self._pooled.first_audio(time.monotonic() - self._asked_at, source)
 
     async def end(self) -> None:
         """Let everything be heard, then say whether something was left out.
@@ -236,7 +234,7 @@ class _Utterance:
             APIError: a run could not be spoken; may be tried again only if nothing was heard.
         """
         if not self._failed:
-            if self._asked and not self._sounded:
+            if self._asked_at and not self._sounded:
                 self._emitter.push(silence(_SHORTEST_S))
             return
         self._emitter.end_input()

@@ -35,6 +35,10 @@ class LanguageTTS(tts.TTS[None]):
             voice.on("error", self._pass_error)
             voice.on("metrics_collected", self._pass_metrics)
 
+    def spoken_by(self, language: str) -> PooledTTS:
+        """The voice of a language; that of the first where it has none."""
+        return self._voices.get(language, self._first)
+
     @property
     def model(self) -> str:
         """Name of the voice that would speak now, for metrics."""
@@ -66,7 +70,7 @@ class LanguageTTS(tts.TTS[None]):
 
     @property
     def _voice(self) -> PooledTTS:
-        return self._voices.get(self._language(), self._first)
+        return self.spoken_by(self._language())
 
     def _pass_error(self, error: Any) -> None:
         self.emit("error", error)

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from agent.speech.vad_foreground import ForegroundVAD, Thresholds
+
 if TYPE_CHECKING:
     from livekit.agents.vad import VAD
 
@@ -28,8 +30,12 @@ PREFIX_PADDING_S = 0.5
 MIN_SPEECH_S = 0.064
 """Shorter bursts are clicks; the shortest answers ("ஆம்") have 0.2 s."""
 
+_NEVER = 2.0
 
-def load_vad(*, min_silence_s: float = 0.35, form: Literal["native", "silero"] = "native") -> VAD:
+
+def load_vad(
+    *, min_silence_s: float = 0.35, form: Literal["native", "silero"] = "native"
+) -> ForegroundVAD:
     """A detector that makes one independent stream per listener.
 
     May be made before a call starts and shared by all calls of a process; the network itself is
@@ -39,22 +45,22 @@ def load_vad(*, min_silence_s: float = 0.35, form: Literal["native", "silero"] =
         min_silence_s: silence after which speech has ended.
         form: ``native`` or the ``silero`` plugin.
     """
+    thresholds = Thresholds(
+        speech_above=SPEECH_ABOVE,
+        silent_below=SILENT_BELOW,
+        min_speech_s=MIN_SPEECH_S,
+        min_silence_s=min_silence_s,
+        padding_s=PREFIX_PADDING_S,
+    )
+    return ForegroundVAD(_network(form), thresholds)
+
+
+def _network(form: Literal["native", "silero"]) -> VAD:
+    """The network itself: its readings count, so it never keeps an utterance of its own."""
     if form == "silero":
         from livekit.plugins import silero
 
-        return silero.VAD.load(
-            min_speech_duration=MIN_SPEECH_S,
-            min_silence_duration=min_silence_s,
-            prefix_padding_duration=PREFIX_PADDING_S,
-            activation_threshold=SPEECH_ABOVE,
-            deactivation_threshold=SILENT_BELOW,
-        )
+        return silero.VAD.load(activation_threshold=_NEVER)
     from livekit.agents import inference
 
-    return inference.VAD(
-        min_speech_duration=MIN_SPEECH_S,
-        min_silence_duration=min_silence_s,
-        prefix_padding_duration=PREFIX_PADDING_S,
-        activation_threshold=SPEECH_ABOVE,
-        deactivation_threshold=SILENT_BELOW,
-    )
+    return inference.VAD(activation_threshold=_NEVER)

@@ -2,7 +2,9 @@
 
 Requests over :mod:`agent.speech.link`: ``{"op": "say", "text", "voice", "rate", "pitch"}`` is
 answered by DATA frames of about 60 ms PCM, sent while the rest is still being synthesised;
-``{"op": "stat"}`` by one frame with counts. espeak-ng (GPL-3) is loaded by :func:`serve_voice`
+``{"op": "stat"}`` by one frame with counts, ``{"op": "check"}`` by the same after every instance of
+the pool was probed, ``{"op": "metrics"}`` by one with the metrics. Who speaks is decided by
+:mod:`agent.speech.voice_chain`. espeak-ng (GPL-3) is loaded by :func:`serve_voice`
 and by the one-shot's own process only: importing this module, or using the client, does not.
 """
 
@@ -13,9 +15,7 @@ import contextlib
 import logging
 import os
 import sys
-import threading
-from collections.abc import AsyncGenerator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,11 +31,13 @@ from agent.errors import (
     UsageError,
     VoiceUnavailable,
 )
+from agent.settings import SpeechSettings
 from agent.speech.joins import SAMPLE_RATE
-from agent.speech.link import Frame, LinkClient, Responder, serve
+from agent.speech.link import Frame, Handler, LinkClient, Responder, serve
+from agent.speech.voice_engine import Chunk, Speaking, VoiceEngine, load_engine, prepared_beside
 
 if TYPE_CHECKING:
-    from agent.speech.espeak import Espeak
+    from agent.speech.voice_chain import VoiceChain
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +48,9 @@ MAX_TEXT_CHARS = 2_000
 MAX_REQUESTS = 32
 """Requests the voice holds at once, speaking or waiting; one more is refused. A sentence takes
 5 ms, so 32 means 0.2 s of waiting; at most 280 MB of PCM if all were as long as allowed."""
+
+_LONGEST_NAME = 100
+"""Letters of an engine's name and version that are believed."""
 
 _PROJECT_DIR = Path(__file__).resolve().parents[2]
 
@@ -59,41 +64,63 @@ class _Say(BaseModel):
     voice: str = "ta"
     rate: int = 165
     pitch: int = 50
+    within_s: float = Field(default=1.5, gt=0, le=60)
+    home: bool = False
 
 
 async def serve_voice(
     url: str,
     token: str = "",
     *,
+    engine: VoiceEngine | None = None,
     ready: asyncio.Event | None = None,
     max_requests: int = MAX_REQUESTS,
+    around: Callable[[Handler], Handler] | None = None,
+    chain: VoiceChain | None = None,
 ) -> None:
     """Speak for whoever asks at ``url`` until cancelled.
 
+    Args:
+        url: as :func:`agent.speech.link.serve` takes it.
+        token: what clients must present.
+        engine: who speaks, closed at the end; None = espeak-ng.
+        ready: set once connections are accepted.
+        max_requests: see :data:`MAX_REQUESTS`.
+        around: may wrap the handler of requests, to keep what is spoken
+            (:class:`agent.speech.phrases.PhraseKeeper`).
+        chain: pool and cloud voices before the engine; None = the engine alone.
+
     Raises:
-        ConfigurationError: the address is wrong, taken, or open to the network without a token.
+        ConfigurationError: the address is wrong, taken, or open to the network without a token;
+            or the engine can never work as it is set.
         VoiceUnavailable: espeak-ng cannot be loaded.
     """
-    from agent.speech.espeak import Espeak  # GPL-3: only the voice process loads it
-
-    voice = _Voice(await asyncio.to_thread(Espeak), max_requests)
+    if engine is None:
+        engine = await asyncio.to_thread(load_engine, SpeechSettings())
+    voice = _Voice(engine, max_requests, chain)
     try:
-        await serve(url, voice.answer, token=token, ready=ready)
+        handler = voice.answer if around is None else around(voice.answer)
+        serving = serve(url, handler, token=token, ready=ready)
+        async with chain or contextlib.nullcontext():
+            await prepared_beside(engine, serving)
     finally:
         voice.close()
 
 
 class _Voice:
-    """Answers requests; one thread speaks, because the library can do one text at a time."""
+    """Answers requests."""
 
-    def __init__(self, espeak: Espeak, max_requests: int) -> None:
-        self._espeak = espeak
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="voice")
+    def __init__(
+        self, engine: VoiceEngine, max_requests: int, chain: VoiceChain | None = None
+    ) -> None:
+        self._engine = engine
+        self._chain = chain
+        self._speaking = Speaking(engine)
         self._max_requests = max_requests
         self._open = self._served = self._refused = 0
 
     def close(self) -> None:
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._speaking.close()
 
     async def answer(self, frame: Frame, responder: Responder) -> None:
         operation = frame.header.get("op")
@@ -101,18 +128,24 @@ class _Voice:
             await self._say(_say_request(frame.header), responder)
         elif operation == "stat":
             await responder.data(self._stat())
+        elif operation == "check":
+            if self._chain is not None:
+                await self._chain.check_all()
+            await responder.data(self._stat())
+        elif operation == "metrics":
+            await responder.data({}, self._chain.exposed() if self._chain else b"")
         else:
-            raise ProtocolError("The voice knows the operations say and stat only.")
+            raise ProtocolError("The voice knows the operations say, stat, check and metrics only.")
 
     def _stat(self) -> dict[str, Any]:
         return {
-            "engine": f"espeak-ng {self._espeak.version}",
+            **self._engine.describe(),
             "sample_rate": VOICE_SAMPLE_RATE,
             "open": self._open,
             "served": self._served,
             "refused": self._refused,
             "pid": os.getpid(),
-        }
+        } | (self._chain.stat() if self._chain else {})
 
     async def _say(self, request: _Say, responder: Responder) -> None:
         if self._open >= self._max_requests:
@@ -120,48 +153,27 @@ class _Voice:
             raise VoiceUnavailable("The voice has too many requests waiting; try again soon.")
         self._open += 1
         try:
-            async with aclosing(self._chunks(request)) as chunks:
+            async with aclosing(self._spoken(request)) as chunks:
                 async for chunk in chunks:
-                    await responder.data({}, chunk)
+                    await responder.data({"engine": chunk.engine}, chunk.pcm)
             self._served += 1
         finally:
             self._open -= 1
 
-    async def _chunks(self, request: _Say) -> AsyncGenerator[bytes, None]:
-        """PCM as the thread makes it; closing this stops the synthesis at its next chunk.
+    def _spoken(self, request: _Say) -> AsyncGenerator[Chunk, None]:
+        def by_engine(text: str) -> AsyncGenerator[Chunk, None]:
+            return self._speaking.chunks(
+                text, voice=request.voice, rate=request.rate, pitch=request.pitch
+            )
 
-        The queue is bounded by the length of the text, so a client that reads slowly never
-        holds the thread that speaks for the others.
-        """
-        loop = asyncio.get_running_loop()
-        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-        unwanted = threading.Event()
+        if self._chain is None:
+            return by_engine(request.text)
+        from agent.speech.voice_chain import Request
 
-        def take(chunk: bytes) -> bool:
-            loop.call_soon_threadsafe(queue.put_nowait, chunk)
-            return not unwanted.is_set()
-
-        def speak() -> None:
-            try:
-                if not unwanted.is_set():
-                    self._espeak.speak(
-                        request.text,
-                        take,
-                        voice=request.voice,
-                        rate=request.rate,
-                        pitch=request.pitch,
-                    )
-            finally:
-                loop.call_soon_threadsafe(queue.put_nowait, None)
-
-        speaking = loop.run_in_executor(self._thread, speak)
-        try:
-            while (chunk := await queue.get()) is not None:
-                yield chunk
-            await speaking
-        finally:
-            unwanted.set()
-            speaking.add_done_callback(lambda done: done.cancelled() or done.exception())
+        asked = Request(
+            request.text, request.voice, request.rate, within_s=request.within_s, home=request.home
+        )
+        return self._chain.speak(asked, by_engine)
 
 
 def _say_request(header: dict[str, Any]) -> _Say:
@@ -185,16 +197,35 @@ class VoiceClient:
         *,
         deadline_s: float = 3.0,
         connect_timeout_s: float = 1.0,
+        may_leave: Callable[[], bool] = lambda: True,
     ) -> None:
+        """Remember how to ask; nothing is connected yet.
+
+        Args:
+            url: where the voice process answers.
+            token: the shared secret of a TCP connection.
+            deadline_s: seconds to the first sound, and between two pieces of it.
+            connect_timeout_s: until the other side has said HELLO.
+            may_leave: whether words may leave the own network now, where the settings allow it: a
+                caller can refuse.
+        """
+        self._may_leave = may_leave
         self._link = LinkClient(url, token=token, connect_timeout_s=connect_timeout_s)
         self._deadline_s = deadline_s
 
     async def synthesize(
-        self, text: str, *, voice: str, rate: int, pitch: int = 50
+        self,
+        text: str,
+        *,
+        voice: str,
+        rate: int,
+        pitch: int = 50,
+        on_engine: Callable[[str], None] | None = None,
     ) -> AsyncGenerator[bytes, None]:
         """PCM of ``text`` in chunks of about 60 ms; close the iterator to stop the voice.
 
-        Text without any letter or digit gives nothing.
+        Text without any letter or digit gives nothing. ``on_engine`` is told, before its sound,
+        which engine speaks, where the voice process says so (``engine`` in a DATA header).
 
         Raises:
             VoiceUnavailable: no voice there, it broke off, is too busy or too slow.
@@ -206,8 +237,11 @@ class VoiceClient:
                 f"{MAX_TEXT_CHARS:,} at once: split it."
             )
         request = {"op": "say", "text": text, "voice": voice, "rate": rate, "pitch": pitch}
+        request |= {"within_s": self._deadline_s, "home": not self._may_leave()}
         async with aclosing(self._request(request)) as frames:
             async for frame in frames:
+                if on_engine is not None and (engine := frame.header.get("engine")):
+                    on_engine(str(engine)[:_LONGEST_NAME])
                 yield frame.payload
 
     async def stat(self) -> dict[str, Any]:
@@ -221,13 +255,29 @@ class VoiceClient:
                 return frame.header
         raise VoiceUnavailable("The voice answered without saying how it is.")
 
+    async def check(self, within_s: float = 10.0) -> dict[str, Any]:
+        """The same after every instance of its pool has spoken a word, or failed to.
+
+        Raises:
+            VoiceUnavailable: it does not answer.
+        """
+        async with aclosing(self._request({"op": "check"}, within_s)) as frames:
+            async for frame in frames:
+                return frame.header
+        raise VoiceUnavailable("The voice answered without saying how it is.")
+
     async def aclose(self) -> None:
         """Hang up; what is being spoken ends with VoiceUnavailable."""
         await self._link.aclose()
 
-    async def _request(self, header: dict[str, Any]) -> AsyncGenerator[Frame, None]:
+    async def _request(
+        self, header: dict[str, Any], within_s: float | None = None
+    ) -> AsyncGenerator[Frame, None]:
+        wait_s = within_s or self._deadline_s
         try:
-            async with aclosing(self._link.request(header, deadline_s=self._deadline_s)) as frames:
+            async with aclosing(
+                self._link.request(header, deadline_s=wait_s, gap_s=wait_s)
+            ) as frames:
                 async for frame in frames:
                     yield frame
         except (VoiceUnavailable, UsageError):

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.speech.joins import SAMPLE_RATE, SilenceTrimmer, pause_after_s, silence
+from agent.speech.joins import (
+    FADE_S,
+    SAMPLE_RATE,
+    Fader,
+    SilenceTrimmer,
+    Takeover,
+    faded,
+    pause_after_s,
+    silence,
+)
 
 
 def trimmed(samples: np.ndarray, chunks: list[int]) -> np.ndarray:
@@ -68,3 +77,67 @@ def test_the_breath_follows_the_punctuation(text: str, pause_s: float):
 
 def test_silence_has_whole_samples():
     assert len(silence(0.06)) == 2 * 1_323
+
+
+FADE = round(FADE_S * SAMPLE_RATE)
+
+
+def cuts(size: int, edges: list[int]) -> list[tuple[int, int]]:
+    return list(itertools.pairwise([0, *sorted(min(edge, size) for edge in edges), size]))
+
+
+def test_a_piece_rises_from_silence_and_ends_in_it():
+    out = np.frombuffer(faded(loud(0.1).tobytes()), np.int16).astype(int)
+    assert out.size == loud(0.1).size
+    assert abs(out[0]) < 10
+    assert abs(out[-1]) < 10
+    assert np.abs(np.diff(out)).max() < 4_000 * np.pi / 2 / FADE + 2
+    assert (out[FADE:-FADE] == 4_000).all()
+
+
+@given(st.integers(0, 3 * FADE), st.lists(st.integers(0, 600), max_size=8))
+def test_a_stream_is_faded_the_same_however_it_is_cut(size: int, edges: list[int]):
+    pcm = np.random.default_rng(3).integers(-9_000, 9_000, size).astype(np.int16).tobytes()
+    fader = Fader()
+    out = b"".join(fader.push(pcm[begin:end]) for begin, end in cuts(len(pcm), edges))
+    out += fader.finish()
+    assert len(out) == len(pcm)
+    assert out == faded(pcm)
+
+
+@given(
+    st.lists(st.integers(0, 4_000), min_size=1, max_size=4),
+    st.lists(st.integers(0, 8_000), max_size=8),
+)
+def test_a_run_taken_over_by_the_same_voice_is_the_run(breaks: list[int], edges: list[int]):
+    """However often it breaks off and wherever the chunks end: no sample lost, none twice."""
+    pcm = np.random.default_rng(4).integers(-9_000, 9_000, 4_000).astype(np.int16).tobytes()
+    seam, out = Takeover(), b""
+    for at in breaks:
+        for begin, end in cuts(len(pcm[: 2 * at]), edges):
+            out += seam.push(pcm[begin:end])
+        seam.begin_again()
+    for begin, end in cuts(len(pcm), edges):
+        out += seam.push(pcm[begin:end])
+    out += seam.finish()
+    difference = np.frombuffer(out, np.int16).astype(int) - np.frombuffer(pcm, np.int16)
+    assert np.abs(difference).max() <= 1
+
+
+def test_another_voice_takes_over_without_a_step():
+    low, high = np.full(2_000, -6_000, np.int16), np.full(2_000, 6_000, np.int16)
+    seam = Takeover()
+    out = seam.push(low[:1_000].tobytes())
+    seam.begin_again()
+    out += seam.push(high.tobytes()) + seam.finish()
+    sound = np.frombuffer(out, np.int16).astype(int)
+    assert sound.size == 2_000
+    assert np.abs(np.diff(sound)).max() < 12_000 * np.pi / 2 / FADE + 2
+
+
+def test_a_shorter_second_voice_ends_the_run():
+    seam = Takeover()
+    out = seam.push(loud(0.2).tobytes())
+    seam.begin_again()
+    out += seam.push(loud(0.1).tobytes()) + seam.finish()
+    assert len(out) // 2 == loud(0.2).size - FADE

@@ -184,6 +184,28 @@ async def test_a_missed_deadline_is_an_unavailable_engine_and_cancels(
         await cancelled.wait()
 
 
+async def test_with_a_gap_the_deadline_is_for_the_first_frame_and_each_gap_has_its_own(
+    url: str, client: LinkClient
+) -> None:
+    async def slowly(frame: Frame, respond: Responder) -> None:
+        for number in range(int(frame.header["times"])):
+            await respond.data({"number": number})
+            await asyncio.sleep(0.2)
+        if frame.header["hang"]:
+            await asyncio.sleep(60)
+
+    async with serving(url, slowly):
+        asked = client.request({"times": 6, "hang": False}, deadline_s=0.7, gap_s=0.7)
+        assert len([frame async for frame in asked]) == 6
+        got = []
+        with pytest.raises(EngineUnavailable, match="in time"):  # noqa: PT012 - first frames come
+            async for frame in client.request(
+                {"times": 2, "hang": True}, deadline_s=0.7, gap_s=0.7
+            ):
+                got.append(frame)
+        assert len(got) == 2
+
+
 async def test_without_a_server_the_engine_is_unavailable_and_found_again_later(
     url: str, client: LinkClient
 ) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ def fresh(cache: PromptCache, tmp_path: Path) -> PromptCache:
     return PromptCache(tmp_path / "prompts", cache.voice, cache.rate)
 
 
-async def speak(text: str) -> AsyncIterator[bytes]:
+async def speak(text: str) -> AsyncGenerator[bytes, None]:
     yield await one_shot(text, voice="ta", rate=165)
 
 
@@ -163,7 +163,7 @@ def test_memory_keeps_the_last_used_within_its_limit(tmp_path: Path):
 
 
 async def test_single_failures_are_reported_and_the_rest_is_rendered(cache: PromptCache):
-    async def sometimes(text: str) -> AsyncIterator[bytes]:
+    async def sometimes(text: str) -> AsyncGenerator[bytes, None]:
         if text == "உங்கள் இடம்":
             raise UnreadableInput("No.")
         async for chunk in speak(text):
@@ -176,7 +176,7 @@ async def test_single_failures_are_reported_and_the_rest_is_rendered(cache: Prom
 
 
 async def test_a_voice_that_broke_off_leaves_no_recording(cache: PromptCache):
-    async def breaks(text: str) -> AsyncIterator[bytes]:
+    async def breaks(text: str) -> AsyncGenerator[bytes, None]:
         yield (await one_shot(text, voice="ta", rate=165))[:9_000]
         raise VoiceUnavailable("Gone.")
 
@@ -188,7 +188,7 @@ async def test_a_voice_that_broke_off_leaves_no_recording(cache: PromptCache):
 async def test_an_absent_voice_is_not_asked_for_every_prompt(cache: PromptCache):
     asked = list[str]()
 
-    async def away(text: str) -> AsyncIterator[bytes]:
+    async def away(text: str) -> AsyncGenerator[bytes, None]:
         asked.append(text)
         raise VoiceUnavailable("Gone.")
         yield b""

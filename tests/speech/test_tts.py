@@ -88,11 +88,11 @@ async def test_recorded_pieces_come_from_disk_and_only_the_rest_is_asked_of_the_
         served = (await voice_stat(url))["served"]
     assert served == 1
     first, last = np.flatnonzero(sound == 1_111), np.flatnonzero(sound == 2_222)
-    assert first.size > 11_000
-    assert last.size > 11_000
-    between = sound[first[11_000] : last[-11_000]]
+    assert first.size > 10_800
+    assert last.size > 10_800
+    between = sound[first[10_800] : last[-10_800]]
     assert np.abs(between.astype(int)).max() > 5_000
-    assert sound[: first[0]].size == 0
+    assert first[0] < 0.004 * VOICE_SAMPLE_RATE
 
 
 async def voice_stat(url: str) -> dict[str, Any]:
@@ -117,7 +117,7 @@ async def test_a_recorded_beginning_plays_before_the_rest_of_the_text_is_known(
     async with pooled(url, cache) as voice, voice.stream() as stream:
         stream.push_text("உங்கள் இடம் கொர")
         event = await anext(aiter(stream))
-        assert np.frombuffer(event.frame.data, np.int16)[0] == 1_111
+        assert np.frombuffer(event.frame.data, np.int16)[100] == 1_111
 
 
 async def test_first_sound_comes_before_the_whole_is_synthesised(url: str, cache: PromptCache):
@@ -191,7 +191,7 @@ async def test_without_a_voice_process_a_one_shot_says_the_rest(url: str, cache:
 async def test_the_voice_process_is_used_again_after_it_came_back(
     url: str, cache: PromptCache, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("agent.speech.tts.AWAY_S", 0.0)
+    monkeypatch.setattr("agent.speech.live_voice.AWAY_QUICKLY_S", 0.0)
     async with pooled(url, cache) as voice:
         await say(voice, "கொரட்டூர்", options=ONCE)
         async with serving(url):
@@ -216,7 +216,7 @@ async def test_with_no_voice_at_all_recorded_pieces_play_and_then_the_error_come
             async for event in stream:
                 heard.append(event.frame.data.tobytes())
     sound = np.frombuffer(b"".join(heard), np.int16)
-    assert np.count_nonzero(sound == 1_111) == np.count_nonzero(sound == 2_222) > 11_000
+    assert np.count_nonzero(sound == 1_111) == np.count_nonzero(sound == 2_222) > 10_800
     assert not caught.value.retryable
     assert "கொரட்டூர்" not in str(caught.value)
 
@@ -319,7 +319,7 @@ async def test_the_not_streaming_interface_goes_the_same_way(url: str, cache: Pr
     async with serving(url), pooled(url, cache) as voice:
         frame = await voice.synthesize(SENTENCE).collect()
     sound = np.frombuffer(frame.data, np.int16)
-    assert np.count_nonzero(sound == 1_111) > 11_000
+    assert np.count_nonzero(sound == 1_111) > 10_800
     assert 1.0 < seconds(sound) < 3.5
 
 

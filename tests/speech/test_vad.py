@@ -29,14 +29,14 @@ async def events(
     return heard
 
 
-def _kinds(heard: list[VADEvent]) -> list[VADEventType]:
+def kinds(heard: list[VADEvent]) -> list[VADEventType]:
     return [e.type for e in heard if e.type is not VADEventType.INFERENCE_DONE]
 
 
 @pytest.mark.parametrize("form", get_args(Form))
 async def test_a_sentence_begins_and_ends_once(speak: Speak, form: Form) -> None:
     heard = await events(speak("எங்க தெருவில மூணு நாளா தண்ணி வரல", before=1, after=1), form=form)
-    assert _kinds(heard) == [VADEventType.START_OF_SPEECH, VADEventType.END_OF_SPEECH]
+    assert kinds(heard) == [VADEventType.START_OF_SPEECH, VADEventType.END_OF_SPEECH]
 
 
 async def test_the_silence_that_ends_speech_is_the_one_asked_for(speak: Speak) -> None:
@@ -55,4 +55,4 @@ async def test_a_short_answer_is_speech_and_its_onset_is_kept(speak: Speak) -> N
 async def test_silence_and_noise_are_not_speech() -> None:
     rng = np.random.default_rng(2)
     for sound in (np.zeros(32_000), rng.normal(0, 300, 32_000)):
-        assert _kinds(await events(sound.astype(np.int16))) == []
+        assert kinds(await events(sound.astype(np.int16))) == []

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from agent.errors import ConfigurationError, UnreadableInput, VoiceUnavailable
-from agent.speech.link import LinkClient
+from agent.speech.link import Frame, LinkClient, Responder, serve
 from agent.speech.voice import VOICE_SAMPLE_RATE, VoiceClient, one_shot, serve_voice
 
 SENTENCE = "வணக்கம், உங்கள் புகாரைச் சொல்லுங்கள்"
@@ -40,8 +40,10 @@ def url(tmp_path: Path) -> str:
 
 
 @contextlib.asynccontextmanager
-async def client_of(url: str, token: str = "") -> AsyncIterator[VoiceClient]:
-    client = VoiceClient(url, token)
+async def client_of(
+    url: str, token: str = "", deadline_s: float = 3.0
+) -> AsyncIterator[VoiceClient]:
+    client = VoiceClient(url, token, deadline_s=deadline_s)
     try:
         yield client
     finally:
@@ -97,7 +99,7 @@ async def test_a_client_that_closes_early_stops_the_voice(url: str):
 
 
 async def test_one_request_more_than_allowed_is_refused_and_later_ones_are_not(url: str):
-    async with serving(url, max_requests=2), client_of(url) as client:
+    async with serving(url, max_requests=2), client_of(url, deadline_s=60.0) as client:
         sounds = await asyncio.gather(
             *(whole(client, LONG) for _ in range(6)), return_exceptions=True
         )
@@ -127,8 +129,8 @@ async def test_too_long_a_text_never_reaches_the_voice(url: str):
 @pytest.mark.parametrize(
     ("header", "error"),
     [
-        ({"op": "sing"}, "say and stat only"),
-        ({}, "say and stat only"),
+        ({"op": "sing"}, "operations say, stat"),
+        ({}, "operations say, stat"),
         ({"op": "say"}, "wrong text"),
         ({"op": "say", "text": 5}, "wrong text"),
         ({"op": "say", "text": "x" * 2_001}, "wrong text"),
@@ -146,6 +148,26 @@ async def test_a_request_that_makes_no_sense_is_answered_with_one_sentence(
                 pass
         await link.aclose()
         assert await whole(client, "வணக்கம்")
+
+
+async def test_the_client_says_in_which_time_and_whether_the_words_must_stay(url: str):
+    asked = []
+
+    async def answer(frame: Frame, _: Responder) -> None:
+        asked.append((frame.header["within_s"], frame.header["home"]))
+
+    ready = asyncio.Event()
+    task = asyncio.create_task(serve(url, answer, ready=ready))
+    await ready.wait()
+    refused: list[str] = []
+    client = VoiceClient(url, deadline_s=1.5, may_leave=lambda: not refused)
+    await whole(client, SENTENCE)
+    refused.append("no")
+    await whole(client, SENTENCE)
+    await client.aclose()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert asked == [(1.5, False), (1.5, True)]
 
 
 async def test_without_a_voice_process_the_client_says_so(url: str):

@@ -15,9 +15,9 @@ def describe() -> dict[str, str | int | float]:
     """Date, processor, memory, load and versions."""
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "processor": _row("/proc/cpuinfo", "model name") or platform.machine(),
+        "processor": row("/proc/cpuinfo", "model name") or platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
-        "memory_gb": round(int((_row("/proc/meminfo", "MemTotal") or "0").split()[0]) / 1e6, 1),
+        "memory_gb": round(int((row("/proc/meminfo", "MemTotal") or "0").split()[0]) / 1e6, 1),
         "load_before": round(os.getloadavg()[0], 2),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
@@ -25,7 +25,8 @@ def describe() -> dict[str, str | int | float]:
     }
 
 
-def _row(file: str, name: str) -> str:
+def row(file: str, name: str) -> str:
+    """Value of the first ``name: value`` line of a file under /proc; empty when there is none."""
     try:
         rows = Path(file).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
