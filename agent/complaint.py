@@ -176,6 +176,25 @@ class Topic(StrEnum):
     """Speaks of ending his or her life."""
 
 
+class ActKind(StrEnum):
+    """What a caller does to tickets and rows besides filing; each once a call and ticket."""
+
+    REOPEN = "reopen"
+    """It is not mended; one level higher."""
+    VERIFY = "verify"
+    """It is mended: closed by the citizen's word."""
+    REPORT_AGAIN = "report_again"
+    """The same trouble is told once more."""
+    CALL_BACK = "call_back"
+    """The office owes a call; ``value`` is the reason (a word of the table ``callback``)."""
+    REQUEST = "request"
+    """Data rights; ``value`` is ``see``, ``correct`` or ``erase``."""
+    RATE = "rate"
+    """``value`` is 1 to 5."""
+    RESUME = "resume"
+    """Go on with the broken call whose id is ``value``: its partial ticket is completed."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeatCandidate:
     """One assembly constituency a spoken place may belong to."""

@@ -31,6 +31,8 @@ ONE_BREATH_S = 0.6
 """Pauses shorter than this belong to one sentence: those of a spoken ticket number take 0.5 s."""
 MURMUR_WITHIN_S = 1.5
 """An agent that falls silent so soon after a murmur was stopped by it."""
+_FRAME_S = 0.05
+"""The line counts sound from the beginning of the frame it was put into, a little before."""
 _MAY_COME_AGAIN = frozenset(
     {Slot.CONFIRM, Slot.CORRECTION, Slot.REPEAT, Slot.CLOSE, Slot.CLARIFY, Slot.VOICE_NOTE}
 )
@@ -187,7 +189,8 @@ def audible_spans(
 
 def _goes_on(trace: Trace, breaths: Sequence[Span], decided_at: float) -> float | None:
     """How long a sentence goes on after the caller is heard; None when nobody was speaking."""
-    heard = (start for start, _ in sorted(trace.caller) if start >= decided_at)
+    since = decided_at - _FRAME_S
+    heard = (start for start, _ in sorted(trace.caller) if start >= since)
     at = next(heard, decided_at)
     over = next((ask for ask in sorted(trace.asks) if ask > decided_at), trace.ended_at)
     ends = (end for start, end in breaths if start <= decided_at <= end)

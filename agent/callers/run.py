@@ -17,7 +17,8 @@ from agent.callers.isolation import Stores
 from agent.callers.live_view import LiveView
 from agent.callers.player import Player, Task
 from agent.control.supervisor import Supervisor
-from agent.wiring import build_parts, render_fixed_prompts
+from agent.recordings import render_fixed_prompts
+from agent.wiring import build_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -56,7 +56,7 @@ class Dialogue:
 
     Args:
         script: the sentences, of one language or by language; Tamil (``ta``) is among them.
-        extractor: reads turns.
+        extractor: reads turns; None where only keys are heard.
         ledger: the durable record of this call.
         look_up: for who needs nothing else of ``services``.
         services: what else the call may ask for.
@@ -65,13 +65,14 @@ class Dialogue:
         seat: seat of the dialled number, if it belongs to one.
         observer: may watch.
         call: id of the call.
+        first: the step the call begins with; None: the notice.
         now: gives the time, UTC.
     """
 
     def __init__(
         self,
         script: Script | Mapping[str, Script],
-        extractor: Extractor,
+        extractor: Extractor | None,
         ledger: Ledger,
         *,
         look_up: Callable[[str], TicketFound | None] | None = None,
@@ -81,10 +82,11 @@ class Dialogue:
         seat: int | None = None,
         observer: CallObserver | None = None,
         call: str = "",
+        first: Step | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._scripts = script if isinstance(script, Mapping) else {TAMIL: script}
-        self._extractor = extractor
+        self._reader = extractor
         self._call = call
         self._ledger = ledger
         self._services = services or Services()
@@ -93,7 +95,7 @@ class Dialogue:
         self._effects = Effects(ledger, self._services, observer)
         self._observer = observer
         self._now = now
-        self._opening = opening(caller, seat, terms)
+        self._opening = first or opening(caller, seat, terms)
         self._state = self._noted = self._opening.state
         self._lock = asyncio.Lock()
         self._committed = asyncio.Condition()
@@ -231,7 +233,8 @@ class Dialogue:
             if self._closed:
                 return
             self._closed = True
-            self._extractor.forget(self._call)
+            if self._reader is not None:
+                self._reader.forget(self._call)
             if self._recalling is not None:
                 await asyncio.wait({self._recalling})  # a thread of 0.3 s that cannot be cut short
             state = self._state
@@ -317,6 +320,12 @@ class Dialogue:
                 await in_thread(self._ledger.note, *told)
         except TicketError as exc:
             logger.warning("turn not journalled", extra={"error": type(exc).__name__})
+
+    @property
+    def _extractor(self) -> Extractor:
+        if self._reader is None:
+            raise RuntimeError("this call hears no words")
+        return self._reader
 
     def _understand(self, text: str) -> UnderstoodTurn:
         return self._extractor.at_once(*self._asked(text))

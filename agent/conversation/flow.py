@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.complaint import Answer, Intent, Recalled, Slot, UnderstoodTurn
+from agent.complaint import ActKind, Answer, Intent, Recalled, Slot, UnderstoodTurn
 from agent.conversation.flows import emergency, filing, known_caller, manners, matters, person
 from agent.conversation.flows import status as ticket_status
 from agent.conversation.flows.manners import MAX_UNHEARD
@@ -19,7 +19,6 @@ from agent.conversation.moves import MAX_ASIDES, ask, end, file, next_step, offi
 from agent.conversation.questions import question_alone
 from agent.conversation.steps import (
     Acted,
-    ActKind,
     Alerted,
     Event,
     Filed,

@@ -47,6 +47,10 @@ _OFFERED_AFTER = 2
 _TYPED_KEYS = re.compile(r"[0-9*#]{1,12}")
 HOLD_ON = "hold_on"
 """Prompt said when an answer takes long; a script may lack it."""
+LISTENING = "listening"
+"""Prompt said to a caller who thinks, before he is asked whether he is there."""
+_MAYBE_SPOKE_S = 1.2
+"""So long after a voice that left no words the caller is told that he was not heard."""
 
 
 class Intake(Agent):
@@ -65,9 +69,19 @@ class Intake(Agent):
         self._keys = asyncio.Lock()
         self._run = Run()
         self._speaking = Speaking(lambda: self.session)
-        self._listening = Listening(dialogue, self._speaking, self._tune_to)
+        self._listening = Listening(
+            dialogue,
+            self._speaking,
+            begins_number=self._tune_to,
+            settled=self._settle,
+            unread=self._on_unread,
+        )
         self._handle: SpeechHandle | None = None
         self._committing = self._ending_note = False
+        self._encouraged = False
+        """He was told since his last turn that we listen."""
+        self._over_noise = False
+        """The next reply is to a line that does not fall silent: only words stop it."""
         self._work: set[asyncio.Task[None]] = set()
         self._ticking: asyncio.Task[None] | None = None
         self._flow_llm = FlowLLM(
@@ -94,7 +108,9 @@ class Intake(Agent):
         self._dialogue.before_close = self._hang_up
         self._vigil = Vigil(self._limits, _now())
         self._ticking = asyncio.create_task(self._watch_clock(), name="call clock")
-        self._speak(self._dialogue.greet())
+        greeting = self._dialogue.greet()
+        self._tune(greeting)
+        self._speaking.call_into_the_line(greeting.text)  # who calls from a market hears it too
 
     async def on_exit(self) -> None:
         """Wait for what was begun: a half-stored turn is worse than a late one."""
@@ -133,11 +149,11 @@ class Intake(Agent):
     ) -> None:
         """The turn is final: make it durable before LiveKit lets a word of the reply out."""
         words = new_message.raw_text_content or ""
-        self._listening.words = False
+        self._listening.turn_taken()
         self._keypad.forget()
         self._vigil.owe(_now())
         if words.strip():
-            self._vigil.progressed(_now())
+            self._progressed()
         self._committing = True
         try:
             await self._keep_note()
@@ -158,6 +174,20 @@ class Intake(Agent):
         else:
             self._speak(await self._dialogue.silence())
 
+    def _on_unread(self, sure: bool) -> None:
+        self._own(self.not_heard() if sure else self._not_heard_unless_he_goes_on())
+
+    async def _not_heard_unless_he_goes_on(self) -> None:
+        """A voice left no words: a cough, or an answer on a bad line. Who says more is heard."""
+        since = self._vigil.progress
+        await asyncio.sleep(_MAYBE_SPOKE_S)
+        now = _now()
+        if self._vigil.progress != since or self._vigil.owed or not self._speaking.is_quiet:
+            return
+        if self._vigil.may_be_silent(now):  # a dog that barks on counts no faster than silence
+            self._vigil.silenced(now)
+            await self.not_heard()
+
     async def not_heard(self) -> None:
         """The caller spoke and the ears could not make words of it: say so, ask again."""
         if not self.done.is_set() and self._dialogue.state.expect is not Slot.VOICE_NOTE:
@@ -174,7 +204,7 @@ class Intake(Agent):
         async with self._keys:
             if self.done.is_set():
                 return
-            self._vigil.progressed(_now())
+            self._progressed()
             state = self._dialogue.state
             if digit == "#" and state.expect is Slot.VOICE_NOTE:
                 await self._end_note()
@@ -224,7 +254,7 @@ class Intake(Agent):
         try:
             seconds = await self._keep_note()
             if seconds:
-                self._vigil.progressed(_now())
+                self._progressed()
             self._vigil.owe(_now())
             self._speak(await self._dialogue.note_over(seconds))
         finally:
@@ -260,6 +290,8 @@ class Intake(Agent):
         match due:
             case Due.HOLD:
                 self._speaking.hold_on(self._dialogue.sentence(HOLD_ON))
+            case Due.ENOUGH:
+                self._take_turn_in_noise()
             case Due.SHORT:
                 self._speak(await self._dialogue.time_short())
             case Due.OVER:
@@ -274,13 +306,22 @@ class Intake(Agent):
         spoken = await self._dialogue.time_short(over=True)
         self._speak(Spoken(replace(spoken.step, end=True), spoken.text))
 
+    def _settle(self, so: bool) -> None:
+        self._vigil.settled(_now(), so=so)
+
+    def _take_turn_in_noise(self) -> None:
+        """The answer is there, only the line does not fall silent: answer over the noise."""
+        if self._listening.words and not self._committing:
+            self._over_noise = True
+            self.session.commit_user_turn()
+
     async def _call_into_the_line(self) -> None:
         """Nothing of the caller for a minute but noise, or a story without an end."""
         self._vigil.silenced(_now())
         if self._vigil.owed:
             return
         if self._listening.words:
-            self.session.commit_user_turn()
+            self._take_turn_in_noise()
             return
         await self._speaking.fall_silent(force=True)
         if self._dialogue.state.expect is Slot.VOICE_NOTE:
@@ -289,6 +330,10 @@ class Intake(Agent):
         spoken = await self._dialogue.silence()
         self._tune(spoken)
         self._finish_if_over(spoken, self._speaking.call_into_the_line(spoken.text))
+
+    def _progressed(self) -> None:
+        self._vigil.progressed(_now())
+        self._encouraged = False
 
     def _stop_clock(self) -> None:
         if self._ticking is not None:
@@ -314,9 +359,13 @@ class Intake(Agent):
     def _on_speak(self, spoken: Spoken) -> None:
         """FlowLLM is about to hand over a reply."""
         self._tune(spoken)
-        handle = self._handle
-        if handle is not None and spoken.step.uninterruptible and not handle.interrupted:
-            handle.allow_interruptions = False
+        handle, over_noise = self._handle, self._over_noise
+        self._over_noise = False
+        if handle is not None and not handle.interrupted:
+            if spoken.step.uninterruptible:
+                handle.allow_interruptions = False
+            elif over_noise:
+                self._speaking.insist(handle)
         self._finish_if_over(spoken, handle)
 
     def _finish_if_over(self, spoken: Spoken, handle: SpeechHandle | None) -> None:
@@ -371,8 +420,13 @@ class Intake(Agent):
             return  # who types may think as long as he likes
         # Counts as activity, so that the clock starts again after our own sentence.
         self.session.reset_away_timer()
-        if self._vigil.may_be_silent(_now()) and not self._vigil.owed:
-            await self.silence()
+        if not self._vigil.may_be_silent(_now()) or self._vigil.owed or self.done.is_set():
+            return
+        if not self._encouraged and self._dialogue.state.expect is not Slot.VOICE_NOTE:
+            self._encouraged = True
+            if self._speaking.say(self._dialogue.sentence(LISTENING)) is not None:
+                return
+        await self.silence()
 
     def _own(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -8,12 +8,13 @@ the sound is kept whatever becomes of the words.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from livekit.agents import stt
 
 from agent.conversation.overlap import Overlap, judge
+from agent.conversation.turn_end import OPEN
 from agent.conversation.voice_note import VoiceNote
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from agent.conversation.speaking import Speaking
 
 _Type = stt.SpeechEventType
+_GARBLED = frozenset({"not_said", "loop", "runaway", "too_fast", "script"})
+"""Reasons of the ears (agent/speech/transcript.py, ``DropReason``) that tell of a voice whose words
+are lost; the others tell of noise."""
 _WORDS = frozenset({_Type.INTERIM_TRANSCRIPT, _Type.PREFLIGHT_TRANSCRIPT, _Type.FINAL_TRANSCRIPT})
 
 
@@ -35,6 +39,9 @@ class Listening:
         dialogue: reads words, without a trace.
         speaking: the outgoing side.
         begins_number: is told whether the latest words begin a number.
+        settled: is told whether the words of the turn so far answer a question that takes no story.
+        unread: is told of a voice of which no words are left: True = somebody spoke, the ears could
+            not make words of it; False = it may have been a cough.
     """
 
     def __init__(
@@ -42,18 +49,30 @@ class Listening:
         dialogue: Dialogue,
         speaking: Speaking,
         begins_number: Callable[[bool], None],
+        settled: Callable[[bool], None],
+        unread: Callable[[bool], None],
     ) -> None:
         self._dialogue = dialogue
         self._agent = speaking
         self._begins_number = begins_number
+        self._settled = settled
+        self._unread = unread
+        self._turn: list[str] = []
         self._over_agent = False
         self._note: VoiceNote | None = None
         self._noting = False
         self._speaking = False
         self.undecoded = False
         """An utterance has begun whose words are not all known."""
-        self.words = False
-        """Words were heard that no turn has taken."""
+
+    @property
+    def words(self) -> bool:
+        """Whether words were heard that no turn has taken."""
+        return bool(self._turn)
+
+    def turn_taken(self) -> None:
+        """A turn took the words heard so far."""
+        self._turn.clear()
 
     @property
     def noting(self) -> bool:
@@ -102,7 +121,14 @@ class Listening:
             self.undecoded = False
         elif event.type in _WORDS and event.alternatives and event.alternatives[0].text.strip():
             return self._sifted(event)
+        elif event.type is _Type.FINAL_TRANSCRIPT and event.alternatives:
+            self._wordless(event.alternatives[0].metadata or {})
         return event
+
+    def _wordless(self, metadata: dict[str, Any]) -> None:
+        dropped = metadata.get("dropped", ())
+        if dropped and not (self._turn or self._noting or self._over_agent):
+            self._unread(not _GARBLED.isdisjoint(dropped))
 
     def _sifted(self, event: stt.SpeechEvent) -> stt.SpeechEvent | None:
         text = event.alternatives[0].text
@@ -121,8 +147,10 @@ class Listening:
         if verdict is Overlap.BREAK_IN or floor.speaking:
             self._agent.give_way()
         if event.type is _Type.FINAL_TRANSCRIPT:
-            self.words = True
+            self._turn.append(text)
             self._begins_number(self._dialogue.begins_number(text))
+            short = expect is not None and expect not in OPEN
+            self._settled(short and self._dialogue.is_answered_by(" ".join(self._turn)))
         return event
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.complaint import Intent, Slot
+from agent.complaint import ActKind, Intent, Slot
 from agent.conversation.complaints import complaints
 from agent.conversation.questions import first_missing, question, question_alone
 from agent.conversation.readback import read_back
-from agent.conversation.steps import Act, ActKind, FileComplaints, Line, LookUp, Step
+from agent.conversation.steps import Act, FileComplaints, Line, LookUp, Step
 
 if TYPE_CHECKING:
     from agent.conversation.steps import FlowState

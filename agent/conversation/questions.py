@@ -7,6 +7,8 @@ already said.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from agent.complaint import Intent, Slot
@@ -50,6 +52,18 @@ _ASK_AGAIN = {
 }
 _WHOLE = {Slot.PHONE: 10, Slot.TICKET: 9}
 """Digits of a whole number."""
+PUTS: Mapping[str, Slot] = MappingProxyType(
+    {prompt: slot for table in (_ASK, _ASK_AGAIN) for slot, prompt in table.items()}
+    | {
+        "notice_choice": Slot.CONSENT,
+        "ask_place_inside": Slot.PLACE,
+        "ask_else": Slot.COMPLAINT,
+        "abuse_calm": Slot.COMPLAINT,
+        "digits_more": Slot.PHONE,
+        "readback_end": Slot.CONFIRM,
+    }
+)
+"""Prompt -> the question that is open once it was spoken, for whoever only hears the agent."""
 
 
 def first_missing(state: FlowState) -> Slot | None:

@@ -90,6 +90,11 @@ class Speaking:
         self._calling = self.say(text, protected=True)
         return self._calling
 
+    def insist(self, handle: SpeechHandle) -> None:
+        """Let no noise stop this sentence; words still do."""
+        handle.allow_interruptions = False
+        self._calling = handle
+
     def give_way(self) -> None:
         """Whatever is being said may be interrupted from now on."""
         if (handle := self._current()) is not None:

@@ -8,11 +8,11 @@ say, the question now open, and the effects that must be durable before anything
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from agent.complaint import (
+    ActKind,
     BrokenCall,
     Category,
     Decision,
@@ -142,25 +142,6 @@ class LookUp:
     """Effect: read a ticket's state, then come back with TicketFound or TicketUnknown."""
 
     number: str
-
-
-class ActKind(StrEnum):
-    """What a caller does to tickets and rows besides filing; each once a call and ticket."""
-
-    REOPEN = "reopen"
-    """It is not mended; one level higher."""
-    VERIFY = "verify"
-    """It is mended: closed by the citizen's word."""
-    REPORT_AGAIN = "report_again"
-    """The same trouble is told once more."""
-    CALL_BACK = "call_back"
-    """The office owes a call; ``value`` is the reason (a word of the table ``callback``)."""
-    REQUEST = "request"
-    """Data rights; ``value`` is ``see``, ``correct`` or ``erase``."""
-    RATE = "rate"
-    """``value`` is 1 to 5."""
-    RESUME = "resume"
-    """Go on with the broken call whose id is ``value``: its partial ticket is completed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from agent.settings import CallSettings
 
 THRESHOLD = 0.5
-_OPEN = frozenset({Slot.COMPLAINT, Slot.LANDMARK, Slot.CORRECTION})
+OPEN = frozenset({Slot.COMPLAINT, Slot.LANDMARK, Slot.CORRECTION})
+"""Questions that are answered by a story."""
 
 
 def waits(
@@ -35,7 +36,7 @@ def waits(
         number_begun: a number is asked for and some of its digits were said.
     """
     shortest, longest = settings.min_endpointing_s, settings.max_endpointing_s
-    if expect in _OPEN:
+    if expect in OPEN:
         shortest = settings.story_endpointing_s
     elif expect in NUMBERS and number_begun:
         longest = settings.digits_endpointing_s

@@ -17,6 +17,8 @@ class Due(Enum):
     """No turn and no key for too long: the flow hears of a silence."""
     HOLD = "hold"
     """We owe an answer and have said nothing for too long: a word that we are at it."""
+    ENOUGH = "enough"
+    """The question is answered, but the line does not fall silent: the turn is taken as it is."""
     SHORT = "short"
     """The longest time of a call is nearly over."""
     OVER = "over"
@@ -36,6 +38,9 @@ class Limits:
     hold_after_s: float = 3.0
     """Silence of ours, while an answer is owed, after which we say that we are at it: with the
     1.5 s the voice may take for the answer itself, about 4 s in the worst case."""
+    enough_s: float = 6.0
+    """How long a line may sound on after words that answer the question: voices in a room as loud
+    as the caller never let it fall silent."""
     warn_before_s: float = 60.0
     """How long before its end a call is warned."""
     polite_s: float = 10.0
@@ -55,6 +60,7 @@ class Vigil:
         self._began = self._progress = now
         self._silenced = float("-inf")
         self._owed_since: float | None = None
+        self._settled_since: float | None = None
         self._held = self._warned = self._ended = False
 
     @property
@@ -62,9 +68,22 @@ class Vigil:
         """Whether we owe the caller an answer."""
         return self._owed_since is not None
 
+    @property
+    def progress(self) -> float:
+        """When the last turn was committed or key pressed."""
+        return self._progress
+
     def progressed(self, now: float) -> None:
         """A turn with words was committed, or a key pressed."""
         self._progress = now
+        self._settled_since = None
+
+    def settled(self, now: float, *, so: bool) -> None:
+        """The words of the turn that goes on answer the question, or do not."""
+        if not so:
+            self._settled_since = None
+        elif self._settled_since is None:
+            self._settled_since = now
 
     def silenced(self, now: float) -> None:
         """The flow has heard of a silence."""
@@ -85,7 +104,7 @@ class Vigil:
         self._held = False
 
     def due(self, now: float, *, quiet: bool) -> tuple[Due, ...]:
-        """What has to be done now; each of HOLD (in a turn), SHORT and OVER is given once.
+        """What has to be done now; all but SILENCE are given once, HOLD and ENOUGH once a turn.
 
         Args:
             now: the time.
@@ -99,6 +118,9 @@ class Vigil:
         if self._hold_is_due(now):
             self._held = True
             dues.append(Due.HOLD)
+        if self._settled_since is not None and now - self._settled_since >= limits.enough_s:
+            self._settled_since = None
+            dues.append(Due.ENOUGH)
         if self._warning_is_due(now, quiet=quiet):
             self._warned = True
             dues.append(Due.SHORT)

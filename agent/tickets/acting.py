@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum, auto
 
-from agent.tickets.acts import Act, ActKind, do_acts, what_is_wrong
+from agent.complaint import ActKind
+from agent.tickets.acts import Act, do_acts, what_is_wrong
 from agent.tickets.casework import NoSuchTicket
 from agent.tickets.database import DatabaseAway, NumberTaken
 from agent.tickets.journal import Kind

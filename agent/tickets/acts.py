@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, select
 
+from agent.complaint import ActKind
 from agent.tickets.casework import Casework
 from agent.tickets.events import CITIZEN
 from agent.tickets.journal import JournalLine, Kind
@@ -30,22 +30,6 @@ _REASON = re.compile(r"[a-z_]{1,30}")
 _GRADE = re.compile(r"[1-5]")
 REFUSED: Final = "refused"
 """In a line: what an earlier line tells was not allowed, and the caller heard so."""
-
-
-class ActKind(StrEnum):
-    """What a caller does; each once a call and ticket."""
-
-    REOPEN = "reopen"
-    VERIFY = "verify"
-    REPORT_AGAIN = "report_again"
-    CALL_BACK = "call_back"
-    """``value`` is the reason, a word of the flow."""
-    REQUEST = "request"
-    """``value`` is one of :data:`RIGHTS`; staff see it among the calls that are owed."""
-    RATE = "rate"
-    """``value`` is 1 to 5."""
-    RESUME = "resume"
-    """``value`` is the id of the call that broke off."""
 
 
 _ON_TICKETS: Final = frozenset({ActKind.REOPEN, ActKind.VERIFY, ActKind.REPORT_AGAIN})

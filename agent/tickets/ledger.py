@@ -16,10 +16,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from agent.complaint import Call, Complaint, Intent
+from agent.complaint import ActKind, Call, Complaint, Intent
 from agent.errors import NumbersExhausted, TicketError, TicketNotSaved
 from agent.tickets.acting import Acting, Outcome
-from agent.tickets.acts import ActKind
 from agent.tickets.database import DatabaseAway, NumberTaken
 from agent.tickets.journal import LOCK_WAIT_S, Journal, JournalLine, Kind
 from agent.tickets.recorder import Recorder

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from agent.complaint import Call, Complaint, Intent
+from agent.complaint import ActKind, Call, Complaint, Intent
 from agent.errors import TicketError
-from agent.tickets.acts import REFUSED, Act, ActKind, Adopted
+from agent.tickets.acts import REFUSED, Act, Adopted
 from agent.tickets.cipher import Cipher
 from agent.tickets.journal import JournalLine, Kind
 from agent.tickets.records import (

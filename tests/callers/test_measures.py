@@ -86,6 +86,12 @@ def test_a_murmur_that_stops_the_agent_is_counted() -> None:
     assert (measured.murmurs, measured.murmurs_that_stopped) == (3, 1)
 
 
+def test_a_murmur_counts_from_its_own_sound_not_from_the_next_words() -> None:
+    heard = ((0.98, 1.1), (7.0, 8.0))  # the line begins it with the frame before
+    measured = measure((), SCRIPT, agent_turns=1, trace=trace(caller=heard, murmurs=(1.0,)))
+    assert measured.murmurs_that_stopped == 0
+
+
 def test_a_typed_call_has_no_sound_to_measure() -> None:
     measured = measure((), SCRIPT, agent_turns=7)
     assert (measured.agent_turns, measured.dead_air_s) == (7, None)

@@ -86,6 +86,19 @@ class Ears(stt.STT[None]):
         self.events.put_nowait(stt.SpeechEvent(type=_Type.FINAL_TRANSCRIPT, alternatives=[heard]))
         self.events.put_nowait(stt.SpeechEvent(type=_Type.END_OF_SPEECH))
 
+    def clause(self, text: str) -> None:
+        """A part of what he says is known; the line sounds on."""
+        heard = stt.SpeechData(language=LanguageCode("ta"), text=text, confidence=0.9)
+        self.events.put_nowait(stt.SpeechEvent(type=_Type.FINAL_TRANSCRIPT, alternatives=[heard]))
+
+    def unread(self, reason: str) -> None:
+        """A voice, or a sound like one, of which no words are left."""
+        nothing = stt.SpeechData(language=LanguageCode("ta"), text="")
+        nothing.metadata = {"dropped": [reason]}
+        self.begin()
+        self.events.put_nowait(stt.SpeechEvent(type=_Type.FINAL_TRANSCRIPT, alternatives=[nothing]))
+        self.events.put_nowait(stt.SpeechEvent(type=_Type.END_OF_SPEECH))
+
     def say(self, text: str) -> None:
         """He says something short."""
         self.begin()

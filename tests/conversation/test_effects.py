@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.complaint import Call, Category, Complaint, Intent, Recalled
+from agent.complaint import ActKind, Call, Category, Complaint, Intent, Recalled
 from agent.conversation import dialogue as dialogue_module
 from agent.conversation import effects as effects_module
 from agent.conversation.dialogue import Dialogue, Spoken
@@ -22,7 +22,6 @@ from agent.conversation.script import Script
 from agent.conversation.steps import (
     Act,
     Acted,
-    ActKind,
     Alert,
     Alerted,
     Event,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.complaint import (
+    ActKind,
     Answer,
     Category,
     Intent,
@@ -20,7 +21,6 @@ from agent.conversation.flow import MAX_UNHEARD, advance, opening
 from agent.conversation.steps import (
     Act,
     Acted,
-    ActKind,
     Alert,
     Alerted,
     Event,

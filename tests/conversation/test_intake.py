@@ -12,6 +12,7 @@ import pytest
 
 from agent.complaint import Answer, Slot
 from agent.conversation import dialogue as dialogue_module
+from agent.conversation import intake as intake_module
 from agent.conversation.flow import advance
 from agent.conversation.intake import HOLD_ON
 from agent.conversation.ports import Services
@@ -92,6 +93,7 @@ async def test_an_emergency_stops_what_is_heard_to_its_end_and_nothing_else_does
         number = call.session.current_speech
         assert number is not None
         number.allow_interruptions = False
+        call.intake._speaking._calling = None  # a ticket number, which words do not stop either
         call.ears.say("அப்புறம் இன்னொரு விஷயம் சொல்லணும்")
         call.ears.say(FIRE)
         await until(lambda: bool(call.watch.turns))
@@ -287,3 +289,84 @@ async def test_a_long_call_is_warned_then_ended(tmp_path: Path, events: list[Eve
     async with spoken_call(tmp_path, limits=limits) as call:
         await call.intake.done.wait()
     assert [e for e in events if isinstance(e, TimeShort)] == [TimeShort(), TimeShort(over=True)]
+
+
+# -- a bad line, and a caller who thinks ---------------------------------------------------------
+
+
+async def notice_over(call: SpokenCall) -> None:
+    """Wait until the notice is spoken, and forget its prompts."""
+    notice = call.session.current_speech
+    if notice is not None:
+        await notice.wait_for_playout()
+    await call.agent_is("listening")
+    call.watch.prompts()
+
+
+async def test_the_notice_is_stopped_by_words_and_not_by_a_voice_without_any(tmp_path: Path):
+    async with spoken_call(tmp_path, seconds=20.0) as call:
+        await call.agent_is("speaking")
+        notice = call.session.current_speech
+        assert notice is not None
+        assert not notice.allow_interruptions
+        call.ears.say("ம்ம்")
+        call.ears.unread("no_speech")
+        await asyncio.sleep(0.2)
+        assert not notice.interrupted
+        call.ears.say(STORY)
+        await until(lambda: notice.interrupted)
+
+
+@pytest.mark.parametrize("reason", ["loop", "script", "runaway"])
+async def test_a_voice_whose_words_are_lost_is_told_so_at_once(tmp_path: Path, reason: str):
+    async with spoken_call(tmp_path) as call:
+        await notice_over(call)
+        call.ears.unread(reason)
+        await until(lambda: "not_heard" in call.watch.prompts())
+
+
+async def test_a_sound_that_may_have_been_a_voice_is_asked_about_unless_words_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(intake_module, "_MAYBE_SPOKE_S", 0.3)
+    async with spoken_call(tmp_path) as call:
+        await notice_over(call)
+        call.ears.unread("no_speech")
+        await until(lambda: "not_heard" in call.watch.prompts())
+        await call.agent_is("listening")
+        call.ears.unread("no_speech")
+        call.ears.say(STORY)
+        await until(lambda: bool(call.watch.turns))
+        await asyncio.sleep(0.5)
+        assert "not_heard" not in call.watch.prompts()
+
+
+async def test_who_thinks_is_encouraged_once_and_then_asked_whether_he_is_there(
+    tmp_path: Path, events: list[Event]
+):
+    async with spoken_call(tmp_path) as call:
+        await call.agent_is("listening")
+        await call.intake._on_away()
+        assert Silence() not in events
+        assert call.session.current_speech is not None
+        await call.agent_is("listening")
+        await call.intake._on_away()
+        assert events[-1] == Silence()
+        call.intake._vigil.silenced(-100.0)
+        call.ears.say(STORY)
+        await until(lambda: bool(call.watch.turns))
+        seen = len(events)
+        await call.agent_is("listening")
+        await call.intake._on_away()  # a new question: he may think again
+        assert Silence() not in events[seen:]
+
+
+async def test_an_answer_in_a_room_that_never_falls_silent_is_taken(tmp_path: Path):
+    limits = Limits(max_call_s=900.0, enough_s=0.5)
+    async with spoken_call(tmp_path, limits=limits) as call:
+        await call.agent_is("listening")
+        open_question(call, Slot.DAYS)
+        call.ears.begin()
+        call.ears.clause("அஞ்சு நாளா")  # and the line sounds on: no end of speech
+        await until(lambda: bool(call.watch.turns))
+        assert call.watch.turns[0].days == 5

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.complaint import (
+    ActKind,
     Answer,
     BrokenCall,
     Category,
@@ -26,7 +27,6 @@ from agent.conversation.flow import advance, opening, overload_opening
 from agent.conversation.steps import (
     Act,
     Acted,
-    ActKind,
     Alert,
     Alerted,
     Event,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.complaint import (
+    ActKind,
     Answer,
     Aside,
     Category,
@@ -24,7 +25,6 @@ from agent.conversation.moves import MAX_ASIDES
 from agent.conversation.steps import (
     Act,
     Acted,
-    ActKind,
     Alert,
     Alerted,
     Event,

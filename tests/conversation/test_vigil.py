@@ -85,3 +85,18 @@ def test_the_warning_waits_for_a_pause_but_not_for_ever():
 
 def test_a_very_short_call_is_warned_half_way():
     assert run(Vigil(Limits(max_call_s=40.0), 0.0), 50.0) == [(20.0, Due.SHORT), (40.0, Due.OVER)]
+
+
+def test_a_line_that_sounds_on_after_an_answer_gives_its_turn_once():
+    vigil = Vigil(LIMITS, 0.0)
+    vigil.settled(10.0, so=True)
+    vigil.settled(12.0, so=True)  # more words, the question still answered: the time goes on
+    assert run(vigil, 30.0, since_s=10.0, quiet=False) == [(16.0, Due.ENOUGH)]
+
+
+def test_words_that_leave_the_question_open_again_or_a_turn_take_that_back():
+    for undo in (lambda v: v.settled(12.0, so=False), lambda v: v.progressed(12.0)):
+        vigil = Vigil(LIMITS, 0.0)
+        vigil.settled(10.0, so=True)
+        undo(vigil)
+        assert run(vigil, 30.0, since_s=12.0, quiet=False) == []

@@ -4,15 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.conversation import steps
-from agent.tickets.acts import Act, ActKind, event_key, what_is_wrong
+from agent.complaint import ActKind
+from agent.tickets.acts import Act, event_key, what_is_wrong
 
 NOON = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
 K = ActKind
-
-
-def test_the_flow_and_the_tickets_have_the_same_acts() -> None:
-    assert [each.value for each in ActKind] == [each.value for each in steps.ActKind]
 
 
 @pytest.mark.parametrize(

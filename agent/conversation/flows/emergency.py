@@ -61,6 +61,8 @@ def on_emergency(state: FlowState, turn: UnderstoodTurn) -> Step:
         unheard=0,
         foreign=0,
         person="",
+        # Where only keys are heard nothing can be asked: 112, and a ticket at once.
+        hurried=state.hurried or state.expect is Slot.CALL_BACK,
     )
     return replace(next_step(urgent, advice(turn)), uninterruptible=True)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.complaint import Answer, Category, Intent, Slot
+from agent.complaint import ActKind, Answer, Category, Intent, Slot
 from agent.conversation.complaints import complaints
 from agent.conversation.flows import person
 from agent.conversation.flows.emergency import on_emergency
@@ -24,7 +24,7 @@ from agent.conversation.readback import (
     promise_lines,
     read_back,
 )
-from agent.conversation.steps import Act, ActKind, Alert, Line, Step
+from agent.conversation.steps import Act, Alert, Line, Step
 from agent.conversation.taking import (
     CORRECTABLE,
     MAX_CORRECTIONS,

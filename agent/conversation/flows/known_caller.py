@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.complaint import Answer, Intent, KnownTicket, Slot
+from agent.complaint import ActKind, Answer, Intent, KnownTicket, Slot
 from agent.conversation.moves import act, ask, end, next_step, said
 from agent.conversation.questions import question
 from agent.conversation.readback import again_lines
-from agent.conversation.steps import ActKind, Line
+from agent.conversation.steps import Line
 
 if TYPE_CHECKING:
     from agent.complaint import UnderstoodTurn

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.complaint import Answer, Intent, Slot, Topic
+from agent.complaint import ActKind, Answer, Intent, Slot, Topic
 from agent.conversation.flows import manners, person
 from agent.conversation.flows.emergency import on_emergency
 from agent.conversation.moves import (
@@ -22,7 +22,7 @@ from agent.conversation.moves import (
     said,
 )
 from agent.conversation.questions import question
-from agent.conversation.steps import ActKind, Line, LookUp, Step
+from agent.conversation.steps import Line, LookUp, Step
 from agent.conversation.taking import take
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.complaint import Answer, Category, Intent, Slot
+from agent.complaint import ActKind, Answer, Category, Intent, Slot
 from agent.conversation.complaints import complaints
 from agent.conversation.moves import act, aside, ask, end, file, next_step, said
 from agent.conversation.questions import question
-from agent.conversation.steps import ActKind, Line, Step, Transfer
+from agent.conversation.steps import Line, Step, Transfer
 from agent.conversation.taking import take
 
 if TYPE_CHECKING:

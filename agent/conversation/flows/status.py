@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.complaint import Answer, Intent, Slot
+from agent.complaint import ActKind, Answer, Intent, Slot
 from agent.conversation.moves import act, ask, end, next_step, said
 from agent.conversation.questions import question
-from agent.conversation.steps import Act, ActKind, Line, LookUp, Step
+from agent.conversation.steps import Act, Line, LookUp, Step
 
 if TYPE_CHECKING:
     from agent.complaint import UnderstoodTurn
