@@ -1,0 +1,1 @@
+"""How many machines the line needs, and what they cost."""
