@@ -176,12 +176,12 @@ step() {
 }
 
 check_shell() {
-    local script all_good=0
-    for script in "$here"/*.sh "$here"/.ci/*; do
+    local script all_good=0 scripts=("$here"/*.sh "$here"/.ci/* "$here"/deploy/*.sh)
+    for script in "${scripts[@]}"; do
         bash -n "$script" || all_good=1
     done
     if command -v shellcheck >/dev/null; then
-        shellcheck "$here"/*.sh "$here"/.ci/* || all_good=1
+        shellcheck "${scripts[@]}" || all_good=1
     fi
     return "$all_good"
 }
@@ -201,6 +201,8 @@ check_all() {
 
     say "" "== skipped tests"
     grep '^SKIPPED' "$pytest_log" || say 'none'
+    say "" '== tests that failed once and then passed'
+    grep '^RERUN' "$pytest_log" || say 'none'
     say ""
     if ((${#failed_steps[@]})); then
         printf -v list '%s, ' "${failed_steps[@]}"

@@ -8,7 +8,8 @@ A call flows one way, and the packages are listed in that order:
 ``conversation``   meaning -> the next thing to say
 ``tickets``        meaning -> a record that cannot be lost
 
-Around them: ``complaint`` (plain data), ``tamil`` (the language itself), ``settings``, ``errors``,
-``observability`` (logs and metrics), ``control`` (health and supervision), ``callers`` (simulated
+Around them: ``recordings`` (what is kept as sound), ``complaint`` (plain data), ``tamil`` (the
+language itself), ``settings``, ``errors``, ``observability`` (logs and metrics), ``control``
+(health and supervision), ``scaling`` (how many machines, what they cost), ``callers`` (simulated
 callers that prove all of it) and ``cli`` (the ``kural`` command).
 """

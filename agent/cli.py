@@ -19,15 +19,26 @@ from typing import Any
 import click
 
 from agent.errors import AgentError, UsageError
-from agent.observability import logs
+from agent.observability import logs, telemetry
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "call": ("agent.callers.command", "Play recorded or scripted callers and grade their tickets."),
+    "capacity": ("agent.lab.capacity_command", "Measure how many calls this machine carries."),
     "doctor": ("agent.doctor", "Check this machine and every configured service."),
     "engine": ("agent.speech.ears_command", "Run the ears: speech recognition for all calls."),
+    "lab": ("agent.lab.command", "Call the real agent through a real LiveKit on this machine."),
     "listen": ("agent.speech.listen_command", "Write down what is said in recordings."),
+    "overload": (
+        "agent.overload.command",
+        "Answer calls while the line is full: a call-back by key.",
+    ),
     "prompts": ("agent.prompts_command", "Render or check the fixed prompts."),
+    "redispatch": (
+        "agent.scaling.redispatch_command",
+        "Send agents again to calls that found none.",
+    ),
     "say": ("agent.speech.say_command", "Speak a text into a WAV file."),
+    "scale": ("agent.scaling.command", "Plan machines and money: what the line costs."),
     "tickets": ("agent.tickets.command", "Work on tickets, export, replay and check them."),
     "understand": ("agent.understanding.command", "Show what a caller's sentence means."),
     "voice": ("agent.speech.voice_command", "Run the voice process, or ask how it is."),
@@ -62,6 +73,7 @@ class Kural(click.Group):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
         """Run the command line with streams and arguments read as UTF-8."""
         _force_utf8()
+        telemetry.refuse()
         return super().main(_arguments() if args is None else args, *rest, **options)
 
     def invoke(self, ctx: click.Context) -> Any:

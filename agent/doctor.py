@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -298,7 +299,7 @@ def prompts(settings: Settings) -> Check:
 
     script = Script.load(settings.call.prompts_dir)
     fixed = len(script.fixed_pieces())
-    rendered = len(list(settings.prompt_cache_dir.glob("**/*.wav")))
+    rendered = len(list(settings.prompt_cache_dir.glob("*.wav")))
     found = f"{len(script.prompts)} sentences, {fixed} fixed pieces, {rendered} sound files cached"
     if rendered < fixed:
         mend = "kural prompts render (a worker does it at its start)."
@@ -343,7 +344,8 @@ async def _models_asked(settings: Settings) -> dict[str, str]:
 def cloud(settings: Settings) -> Check:
     """Whether callers' words may leave this network, and where to."""
     where = ["Deepgram"] if settings.cloud_recogniser else []
-    urls = (settings.llm.url, settings.llm.second_url)
+    where += [name.capitalize() for name in settings.cloud_voices]
+    urls = (settings.llm.url, settings.llm.second_url, *settings.tts_instances)
     abroad = {urlsplit(url).hostname or "" for url in urls if url and not is_own_network(url)}
     where += sorted(abroad)
     if not settings.cloud_words:
@@ -376,6 +378,50 @@ def livekit(settings: Settings) -> Check:
     return Check("LiveKit", State.OK, f"answers on port {port}, {took_ms:.0f} ms")
 
 
+def capacity(settings: Settings) -> Check:
+    """How many calls a worker here would take at once, and why so many."""
+    from agent.capacity.profile import load_profile
+
+    found = load_profile(settings)
+    calls = f"{found.calls} call{'s' * (found.calls > 1)} at once"
+    if found.source == "default":
+        mend = "kural capacity calibrate, or set LIVEKIT__MAX_CALLS."
+        return Check("capacity", State.WARN, f"{calls}. {found.why}", mend)
+    return Check("capacity", State.OK, f"{calls}: {found.why}")
+
+
+def worker(settings: Settings) -> Check:
+    """What a worker of these settings that runs on this machine says about itself."""
+    import aiohttp
+
+    control = settings.control
+    token = (
+        "" if control.token.get_secret_value() else "; POST /drain is off without CONTROL__TOKEN"
+    )
+    try:
+        said = asyncio.run(_asked_worker(f"http://{control.host}:{control.port}/ready"))
+        missing: dict[str, str] = said["missing"]
+        found = f"port {control.port}: {said['active_calls']} of {said['capacity']} calls"
+    except (OSError, TimeoutError, aiohttp.ClientError, ValueError, KeyError, TypeError):
+        return Check("worker", State.OFF, f"none answers on port {control.port}{token}")
+    if missing:
+        reasons = "; ".join(f"{name}: {sentence}" for name, sentence in missing.items())
+        return Check("worker", State.WARN, f"{found}, not ready", reasons)
+    return Check("worker", State.OK, f"{found}, ready{token}")
+
+
+async def _asked_worker(url: str) -> dict[str, Any]:
+    import aiohttp
+
+    async with (
+        asyncio.timeout(CONNECT_S),
+        aiohttp.ClientSession() as session,
+        session.get(url) as answer,
+    ):
+        facts: dict[str, Any] = await answer.json()
+        return facts
+
+
 async def _reach(host: str, port: int) -> None:
     async with asyncio.timeout(CONNECT_S):
         _reader, writer = await asyncio.open_connection(host, port)
@@ -404,6 +450,8 @@ _CHECKS: dict[str, Callable[[Settings], Check]] = {
     "language model": language_model,
     "cloud": cloud,
     "LiveKit": livekit,
+    "capacity": capacity,
+    "worker": worker,
     "console audio": console_audio,
 }
 

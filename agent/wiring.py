@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from livekit.agents import AgentSession, inference
@@ -19,11 +20,11 @@ from livekit.agents.voice.turn import (
     TurnHandlingOptions,
 )
 
+from agent import recordings
 from agent.breaker import Breaker
 from agent.check_digit import is_valid as is_valid_ticket
 from agent.complaint import Call
 from agent.control.alerts import Alerter
-from agent.control.office_hours import OfficeHours
 from agent.conversation.dialogue import TAMIL, Dialogue
 from agent.conversation.intake import Intake
 from agent.conversation.note_keeper import VoiceNoteKeeper
@@ -31,16 +32,16 @@ from agent.conversation.ports import CallObserver, Services, Transferrer
 from agent.conversation.script import LANGUAGES, Script
 from agent.conversation.steps import Terms, TicketFound
 from agent.conversation.turn_end import AnswerTurnDetector
+from agent.observability.metrics import Meters
 from agent.speech.decoding import Recogniser
 from agent.speech.ears_client import EarsClient
 from agent.speech.fallback import DeepgramRecogniser, FallbackRecogniser
-from agent.speech.prompts_audio import Progress, PromptCache, RenderReport, render_prompts
 from agent.speech.stt import WhisperSTT
-from agent.speech.tts import PooledTTS
 from agent.speech.tts_languages import LanguageTTS
 from agent.speech.vad import load_vad
 from agent.speech.voice import VoiceClient
 from agent.tickets.ledger import CallLedger
+from agent.tickets.office_hours import OfficeHours
 from agent.tickets.recall import recall
 from agent.tickets.records import warm_up
 from agent.tickets.standing import standing
@@ -80,6 +81,8 @@ class Parts:
     """Tells whoever is on duty of emergencies."""
     ears_breaker: Breaker = field(default_factory=Breaker)
     """What the calls of this process know about the ears."""
+    meters: Meters = field(default_factory=Meters)
+    """What the calls of this process count."""
 
     @property
     def script(self) -> Script:
@@ -143,8 +146,13 @@ def load_scripts(settings: Settings) -> dict[str, Script]:
 
 def build_extractor(settings: Settings) -> Extractor:
     """The rules, with the language models the settings name behind them."""
-    rules = Rules.load(valid_ticket=is_valid_ticket)
-    return Extractor(rules, build_chain(settings) if settings.llm.url else None)
+    return Extractor(load_rules(), build_chain(settings) if settings.llm.url else None)
+
+
+@cache
+def load_rules() -> Rules:
+    """The rules with their tables, loaded once a process; all calls of it share them."""
+    return Rules.load(valid_ticket=is_valid_ticket)
 
 
 def _detector(settings: Settings) -> lk_vad.VAD:
@@ -228,7 +236,12 @@ def _spoken_session(
     speech, calls = parts.settings.speech, parts.settings.call
     token = speech.token.get_secret_value()
     ears = build_recogniser(parts, may_leave=lambda: not dialogue.local_only)
-    voice = VoiceClient(parts.settings.voice_url, token=token, deadline_s=_VOICE_WITHIN_S)
+    voice = VoiceClient(
+        parts.settings.voice_url,
+        token=token,
+        deadline_s=_VOICE_WITHIN_S,
+        may_leave=lambda: not dialogue.local_only,
+    )
     session = CallSession(
         userdata=call,
         vad=parts.vad,
@@ -243,14 +256,8 @@ def _spoken_session(
         ),
         tts=LanguageTTS(
             {
-                language: PooledTTS(
-                    voice,
-                    PromptCache(parts.settings.prompt_cache_dir, name, speech.voice_rate),
-                    parts.scripts[language].fixed_pieces(),
-                    voice=name,
-                    rate=speech.voice_rate,
-                )
-                for language, name in voices_of(parts.settings).items()
+                language: recordings.build_voice(parts.settings, script, voice, parts.meters)
+                for language, script in parts.scripts.items()
             },
             first=TAMIL,
             language=lambda: dialogue.state.language,
@@ -267,7 +274,7 @@ def _spoken_session(
             ),
             interruption=InterruptionOptions(
                 mode="vad",
-                min_duration=0.6,
+                min_duration=0.5,
                 # A voice without words pauses the agent; this long after it he goes on.
                 resume_false_interruption=True,
                 false_interruption_timeout=_RESUME_AFTER_S,
@@ -322,22 +329,3 @@ def _turn_detector(kind: str, dialogue: Dialogue) -> TurnDetectionMode:
             return inference.TurnDetector(version="v1-mini")
         case _:
             return "vad"
-
-
-def voices_of(settings: Settings) -> dict[str, str]:
-    """Language -> name of the voice that speaks it."""
-    return {"ta": settings.speech.voice, "en": settings.speech.voice_en}
-
-
-async def render_fixed_prompts(
-    settings: Settings, script: Script, progress: Progress | None = None
-) -> RenderReport:
-    """Bring the cache of fixed prompts up to date with the script and the voice of its language."""
-    speech = settings.speech
-    client = VoiceClient(settings.voice_url, token=speech.token.get_secret_value())
-    voice = voices_of(settings)[script.language]
-    cache = PromptCache(settings.prompt_cache_dir, voice, speech.voice_rate)
-    try:
-        return await render_prompts(cache, client, script.fixed_pieces(), progress)
-    finally:
-        await client.aclose()

@@ -11,42 +11,48 @@ process of its own that holds no model.
 from __future__ import annotations
 
 import asyncio
+import atexit
+import gc
 import logging
 import os
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from livekit import rtc
 from livekit.agents import (
-    AgentServer,
     AutoSubscribe,
     JobContext,
     JobProcess,
-    JobRequest,
     cli,
 )
 from livekit.agents.voice import room_io
 from livekit.agents.worker import ServerEnvOption
 
 from agent import settings as settings_module
+from agent.capacity.load import LOAD_THRESHOLD
 from agent.complaint import Call
 from agent.control import startup
-from agent.control.alerts import AlertSender
-from agent.control.forwarding import Forwarder
-from agent.control.supervisor import Supervisor
+from agent.control.call_server import CallServer
+from agent.control.companions import Companions
+from agent.control.one_agent import OneAgent
 from agent.control.transfer import ColdTransfer, WarmTransfer
-from agent.control.upkeep import Upkeep
 from agent.conversation.flow import opening
 from agent.conversation.script import Script
 from agent.errors import AgentError
-from agent.observability import logs
+from agent.observability import logs, metrics, telemetry
+from agent.observability.meter_files import MeterFile
+from agent.services import controlled, supervised
+from agent.speech.numerals import warm_up_words
 from agent.tickets.registry import with_seat
 from agent.tickets.store import TicketStore
-from agent.wiring import Parts, build_parts, build_session, load_scripts, render_fixed_prompts
+from agent.wiring import CallSession, Parts, build_parts, build_session
 
 if TYPE_CHECKING:
+    from agent.control.panel import Panel
     from agent.conversation.dialogue import Dialogue
     from agent.conversation.intake import Intake
     from agent.settings import CallSettings, Settings
@@ -55,62 +61,109 @@ logger = logging.getLogger(__name__)
 
 _SEAT_WITHIN_S = 0.3
 """How long the greeting waits for the seat of the dialled number."""
-LOAD_THRESHOLD = 0.7
-"""LiveKit's server drops workers that report 0.7 or more (docs/decisions/0005-load.md)."""
-
+ARRIVES_WITHIN_S = 10.0
+"""Who rang and is not in the room by then has hung up."""
 LAST_WORDS_S = 20.0
 """How long our good-bye may take once the longest time of a call is over."""
 SETTLE_WITHIN_S = 40.0
 """A call that neither disk nor database took is tried again for so long after its end; less than
 ``session_end_timeout``."""
+CONDUCTED_WITHIN_S = 10.0
+"""How long the end of a call may take once its session is closed: two writes of its rows."""
 
 
 # -- one call -------------------------------------------------------------------------------------
 
 
-def prewarm(process: JobProcess) -> None:
-    """Load the parts of a job process before its call comes."""
+def prewarm(meters_dir: Path | None, process: JobProcess) -> None:
+    """Load the parts of a job process before its call comes; its counts go to ``meters_dir``."""
     settings = settings_module.load()
     logs.configure(settings.log.level, settings.log.format)
     logs.guard_root_handlers()
-    process.userdata["parts"] = build_parts(settings)
+    warm_up_words()
+    parts = process.userdata["parts"] = build_parts(settings)
+    if meters_dir is not None:
+        meter_file = process.userdata["meter_file"] = MeterFile(meters_dir, parts.meters)
+        meter_file.start()
 
 
 async def entrypoint(ctx: JobContext) -> None:
-    """Take one call."""
+    """Take one call.
+
+    Returns once the caller can be heard: LiveKit waits up to 15 s for it when it ends a job, while
+    the rest of the call (:func:`conduct`) ends by itself as soon as the session is closed.
+    """
     parts: Parts = ctx.proc.userdata["parts"]
+    over = asyncio.Event()
+    ctx.room.on("participant_disconnected", lambda gone: _left(ctx, gone, over))
+    arrived = await _arrived(ctx)
+    if isinstance(arrived, str):
+        logger.info("call not taken", extra={"reason": arrived})
+        ctx.shutdown(arrived)
+        return
+    call, person = arrived
+    ctx.proc.userdata["caller"] = person.identity if person else ""
     database = parts.store.database
-    call, person = await _arrived(ctx)
     call = await asyncio.to_thread(with_seat, database, call, within_s=_SEAT_WITHIN_S)
     logs.set_call_id(call.id)
     transferrer = transfer_of(ctx, parts.settings.call, person)
     session, intake = build_session(parts, call, transferrer=transferrer)
     ctx.proc.userdata["dialogue"] = intake.dialogue
-    over = asyncio.Event()
+    room_options = room_io.RoomOptions(
+        audio_input=room_io.AudioInputOptions(sample_rate=16000, frame_size_ms=20),
+        text_input=False,
+        text_output=False,
+        delete_room_on_close=True,
+    )
+
+    def yield_call() -> None:
+        """Another agent joined at the same moment and was first: the caller stays with him."""
+        room_options.delete_room_on_close = False
+        over.set()
+
+    if person is not None:
+        OneAgent(ctx.room, parts.settings.livekit.agents, yield_call)
     session.on("close", lambda _: over.set())
     ctx.room.on("sip_dtmf_received", lambda tone: intake.press(tone.digit))
     logger.info("call answered", extra={"call_id": call.id})
     await session.start(
         intake,
         room=ctx.room,
-        room_options=room_io.RoomOptions(
-            audio_input=room_io.AudioInputOptions(sample_rate=16000, frame_size_ms=20),
-            text_input=False,
-            text_output=False,
-            delete_room_on_close=True,
-        ),
+        room_options=room_options,
         record=False,
         session_host=False,
     )
-    limit_s = parts.settings.call.max_call_s + LAST_WORDS_S
-    outcome = await hold(intake, over, limit_s=limit_s)
-    await intake.dialogue.close(outcome)
-    if transferrer is not None and transferrer.bridged:
-        ctx.room.on("participant_disconnected", lambda _: over.set())
-        session.input.set_audio_enabled(False)  # caller and person talk; nobody else listens
-        await over.wait()
-    await session.aclose()
-    ctx.shutdown(outcome)
+    ctx.proc.userdata["conducted"] = asyncio.create_task(
+        conduct(ctx, session, intake, over, transferrer), name="call"
+    )
+
+
+async def conduct(
+    ctx: JobContext,
+    session: CallSession,
+    intake: Intake,
+    over: asyncio.Event,
+    transferrer: ColdTransfer | WarmTransfer | None,
+) -> None:
+    """Be there until the call ends, store how it ended, and give its place back at once.
+
+    LiveKit would keep the place until the empty room closes, 20 s later. Owned by
+    :func:`on_session_end`.
+    """
+    outcome = "failed"
+    try:
+        parts: Parts = ctx.proc.userdata["parts"]
+        limit_s = parts.settings.call.max_call_s + LAST_WORDS_S
+        outcome = await hold(intake, over, limit_s=limit_s)
+        await intake.dialogue.close(outcome)
+        if transferrer is not None and transferrer.bridged:
+            ctx.room.on("participant_disconnected", lambda _: over.set())
+            session.input.set_audio_enabled(False)  # caller and person talk; nobody else listens
+            await over.wait()
+        await session.aclose()
+    finally:
+        ctx.proc.userdata["outcome"] = outcome
+        ctx.shutdown(outcome)
 
 
 def transfer_of(
@@ -148,65 +201,95 @@ async def hold(intake: Intake, over: asyncio.Event, *, limit_s: float) -> str:
 
 async def on_session_end(ctx: JobContext) -> None:
     """Hang-up, drain or a crash of the entrypoint: the call's row is stored in every case."""
-    dialogue: Dialogue | None = ctx.proc.userdata.get("dialogue")
+    kept = ctx.proc.userdata
+    conducted: asyncio.Task[None] | None = kept.get("conducted")
+    if conducted is not None:  # the session is closed, so it has ended or is about to
+        await asyncio.wait({conducted}, timeout=CONDUCTED_WITHIN_S)
+        if conducted.done() and not conducted.cancelled() and (error := conducted.exception()):
+            logger.error("call failed", extra={"error": type(error).__name__})
+    dialogue: Dialogue | None = kept.get("dialogue")
     if dialogue is not None:
         await dialogue.close("hung_up")
+        ended = dialogue.state.outcome
+        outcome = kept.get("outcome", "failed") if ended == "open" else ended
+        kept["parts"].meters.add(metrics.CALLS, outcome=outcome)
         await dialogue.settle(SETTLE_WITHIN_S)
+    if (meter_file := kept.get("meter_file")) is not None:
+        meter_file.write()
 
 
-async def _arrived(ctx: JobContext) -> tuple[Call, rtc.RemoteParticipant | None]:
-    dialled, caller, channel, person = "", "", "console", None
+def _left(ctx: JobContext, gone: rtc.RemoteParticipant, over: asyncio.Event) -> None:
+    """The caller is gone, whatever the reason: the framework waits for some of them to return."""
+    agent = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+    if gone.kind != agent and gone.identity == ctx.proc.userdata.get("caller", gone.identity):
+        over.set()
+
+
+async def _arrived(ctx: JobContext) -> tuple[Call, rtc.RemoteParticipant | None] | str:
+    """The call and who makes it, or why there is none for us."""
+    person = None
     if not ctx.is_fake_job():
         await ctx.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
-        person = await ctx.wait_for_participant(
-            kind=[
-                rtc.ParticipantKind.PARTICIPANT_KIND_SIP,
-                rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD,
-            ]
-        )
-        dialled = person.attributes.get("sip.trunkPhoneNumber", "")
-        caller = person.attributes.get("sip.phoneNumber", "")
-        channel = "phone"
+        if OneAgent(ctx.room, ctx.proc.userdata["parts"].settings.livekit.agents).is_second:
+            return "another_agent"
+        person = await _caller(ctx)
+        if person is None:
+            return "nobody_there"
+    said = person.attributes if person is not None else {}
     call = Call(
         id=ctx.job.id,
         started_at=datetime.now(UTC),
-        dialled=dialled,
-        caller=caller,
-        channel=channel,
+        dialled=said.get("sip.trunkPhoneNumber", ""),
+        caller=_shown(said.get("sip.phoneNumber", "")),
+        channel="phone" if person is not None else "console",
     )
     return call, person
+
+
+def _shown(number: str) -> str:
+    """The number a network shows; none where it says "anonymous" or the like instead."""
+    return number if any(char.isdecimal() for char in number) else ""
+
+
+async def _caller(ctx: JobContext) -> rtc.RemoteParticipant | None:
+    kinds = [
+        rtc.ParticipantKind.PARTICIPANT_KIND_SIP,
+        rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD,
+    ]
+    try:
+        async with asyncio.timeout(ARRIVES_WITHIN_S):
+            return await ctx.wait_for_participant(kind=kinds)
+    except (TimeoutError, RuntimeError):  # RuntimeError: the room was closed meanwhile
+        return None
 
 
 # -- the worker -----------------------------------------------------------------------------------
 
 
-def build_server(settings: Settings) -> AgentServer:
-    """The LiveKit worker of these settings."""
-    slots = settings.livekit.max_calls
+def build_server(settings: Settings, panel: Panel | None = None) -> CallServer:
+    """The LiveKit worker of these settings.
 
-    def load(server: AgentServer) -> float:
-        return min(LOAD_THRESHOLD * len(server.active_jobs) / slots, 1.0)
+    Args:
+        settings: as loaded.
+        panel: knows load and free places; None for the console, which LiveKit sends no calls.
+    """
+    calls = panel.capacity.calls if panel is not None else 1
 
-    async def on_request(request: JobRequest) -> None:
-        if len(server.active_jobs) >= slots:
-            # terminate=True (the default) would end the job for good: no other worker is tried.
-            await request.reject(terminate=False)
-            return
-        await request.accept(name="Kural")
-
-    server = AgentServer(
-        setup_fnc=prewarm,
-        load_fnc=load,
+    server = CallServer(
+        setup_fnc=partial(prewarm, panel.meters_dir if panel is not None else None),
+        load_fnc=panel.load if panel is not None else lambda: 0.0,
         load_threshold=LOAD_THRESHOLD,
-        num_idle_processes=ServerEnvOption(dev_default=0, prod_default=slots),
-        preload_modules=["agent.worker"],
-        initialize_process_timeout=30,
+        num_idle_processes=ServerEnvOption(dev_default=0, prod_default=calls),
+        preload_modules=["agent.preload"],
+        # A busy machine only gets busier when processes are killed and begun anew.
+        initialize_process_timeout=120,
         drain_timeout=round(settings.livekit.drain_timeout_s),
         shutdown_process_timeout=20,
         session_end_timeout=60,
         job_memory_warn_mb=400,
         host=settings.control.host,
-        port=settings.control.worker_port,
+        # A console or `dev` beside a worker takes any free port: nobody asks it there.
+        port=ServerEnvOption(dev_default=0, prod_default=settings.control.worker_port),
         ws_url=settings.livekit_url or None,
         api_key=settings.livekit_api_key.get_secret_value() or None,
         api_secret=settings.livekit_api_secret.get_secret_value() or None,
@@ -214,7 +297,7 @@ def build_server(settings: Settings) -> AgentServer:
     server.rtc_session(
         entrypoint,
         agent_name=settings.livekit.agent_name,
-        on_request=on_request,
+        on_request=panel.on_request if panel is not None else None,
         on_session_end=on_session_end,
     )
     return server
@@ -222,8 +305,12 @@ def build_server(settings: Settings) -> AgentServer:
 
 def main(argv: list[str] | None = None) -> None:
     """Run LiveKit's own commands (console, start, dev) with ears and voice beside them."""
+    telemetry.refuse()
     arguments = sys.argv[1:] if argv is None else argv
     command = next((a for a in arguments if not a.startswith("-")), "")
+    # The rules are a graph of millions of objects: to look it through for garbage when all is done
+    # held the end of a console up for 10 s.
+    atexit.register(gc.freeze)
     try:
         settings = settings_module.load()
         if "--help" not in arguments:
@@ -235,16 +322,29 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _run(settings: Settings, command: str, *, helping: bool, typed: bool) -> None:
-    server = build_server(settings)
     with ExitStack() as stack:
+        panel = None
         if command in ("start", "dev", "console", "connect") and not helping:
             os.environ.setdefault("HF_HUB_OFFLINE", "1")
+            if settings.speech.turn_detector != "local":
+                # 244 MB of weights that judge the end of a turn: loaded for every worker, unless
+                # LiveKit is told that nobody asks them.
+                os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
             _configure_logs(settings, command)
-            stack.enter_context(_supervised(settings))
+            store = TicketStore.from_settings(settings)
+            stack.callback(store.close)
+            if command in ("start", "dev"):
+                panel = stack.enter_context(controlled(settings, store))
+            stack.enter_context(supervised(settings, store))
+            if command == "start":
+                stack.enter_context(Companions(settings))
             if command == "console" and typed:
                 # LiveKit's text console shows replies only, and the notice is no reply.
                 notice = Script.load(settings.call.prompts_dir).text(opening().say)
                 sys.stdout.write(f"\n  Agent: {notice}\n")
+        server = build_server(settings, panel)
+        if panel is not None:
+            panel.attach(server)
         cli.run_app(server)
 
 
@@ -257,28 +357,6 @@ def _configure_logs(settings: Settings, command: str) -> None:
     else:
         logs.configure(settings.log.level, settings.log.format)
     logs.guard_root_handlers()
-
-
-def _supervised(settings: Settings) -> Any:
-    """Ears, voice, forwarder and upkeep, and the prompts rendered, for as long as we run."""
-    stack = ExitStack()
-    supervisor = Supervisor(settings)
-    supervisor.start()
-    stack.callback(supervisor.stop)
-    for script in load_scripts(settings).values():
-        asyncio.run(render_fixed_prompts(settings, script))
-    store = TicketStore.from_settings(settings)
-    stack.callback(store.close)
-    forwarder = Forwarder(store)
-    forwarder.start()
-    stack.callback(forwarder.stop)
-    upkeep = Upkeep(store, settings.retention)
-    upkeep.start()
-    stack.callback(upkeep.stop)
-    alerts = AlertSender(store, settings.alerts)
-    alerts.start()
-    stack.callback(alerts.stop)
-    return stack
 
 
 if __name__ == "__main__":

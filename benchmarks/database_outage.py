@@ -29,6 +29,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -154,8 +155,12 @@ def run(server: PrivatePostgres, how: str, seconds: float, folder: Path) -> Outa
     os.waitpid(in_child(lambda: opened().close()), 0)
     reading, writing = os.pipe()
     children = [in_child(lambda: forward(opened()))]
+
+    def take_one(index: int) -> None:
+        take_call(opened(), index, seconds, writing)
+
     for index in range(CALLS):
-        children.append(in_child(lambda i=index: take_call(opened(), i, seconds, writing)))
+        children.append(in_child(partial(take_one, index)))
     time.sleep(1.0)
     try:
         _take_away(server, how)

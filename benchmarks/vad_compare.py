@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from livekit import rtc
@@ -126,7 +126,8 @@ def _line(clean: Samples, snr_db: float | None, rng: np.random.Generator) -> Sam
     noise = (muted if snr_db is None else traffic)(seconds + 1, seed)[: len(clean)].astype(float)
     if snr_db is not None:
         noise *= SPEECH_RMS / 10 ** (snr_db / 20) / np.sqrt(np.mean(noise**2))
-    return np.clip(np.rint(clean + noise), -32768, 32767).astype(np.int16)
+    line: Samples = np.clip(np.rint(clean + noise), -32768, 32767).astype(np.int16)
+    return line
 
 
 async def spans(vad: VAD, clip: Clip) -> list[tuple[float, float]]:
@@ -216,7 +217,7 @@ def main() -> None:
     if options.form:
         json.dump(asyncio.run(run_form(options.form, options.seed)), sys.stdout)
         return
-    runs: dict[str, list[dict]] = {form: [] for form in get_args(Form)}
+    runs: dict[str, list[dict[str, Any]]] = {form: [] for form in get_args(Form)}
     for seed in range(options.seed, options.seed + options.repeat):
         for form, results in runs.items():  # interleaved: a busy machine slows both
             command = [sys.executable, __file__, "--form", form, "--seed", str(seed)]
@@ -224,7 +225,7 @@ def main() -> None:
     _print(runs)
 
 
-def _print(runs: dict[str, list[dict]]) -> None:
+def _print(runs: dict[str, list[dict[str, Any]]]) -> None:
     print("| sound | form | onset ms p50 / p95 | end ms p50 / p95 | utterances unheard % | "
           "split % | speech missed % | false speech % |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|")
@@ -242,7 +243,7 @@ def _print(runs: dict[str, list[dict]]) -> None:
         print(f"| {form} | {cpu:.1f} | {memory:.0f} |")
 
 
-def _merged(scores: list[dict]) -> Score:
+def _merged(scores: list[dict[str, Any]]) -> Score:
     total = Score()
     for score in scores:
         for name, value in score.items():

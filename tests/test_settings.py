@@ -61,7 +61,7 @@ def test_the_defaults_in_the_example_are_the_defaults(monkeypatch):
         if not name.startswith("LIVEKIT_") or name.startswith("LIVEKIT__"):
             monkeypatch.setenv(name, value)
     read = settings.load()
-    for group in ("tickets", "livekit", "control", "log"):
+    for group in ("tickets", "livekit", "control", "scale", "log"):
         assert getattr(read, group) == getattr(Settings(), group)
     assert read.data_dir == Path("var")
     own_paths = {
@@ -187,3 +187,41 @@ def test_alerts_go_over_https_or_stay_in_the_own_network(monkeypatch, url, wrong
             settings.load()
     else:
         assert settings.load().alerts.url == url
+
+
+@pytest.mark.parametrize(
+    ("urls", "allowed", "wrong"),
+    [
+        ("http://10.0.0.5:8000, http://voice:8000/v1/,", False, ""),
+        ("https://voice.example.org", True, ""),
+        ("https://voice.example.org", False, "CLOUD__ALLOWED"),
+        ("http://voice.example.org", True, "use https"),
+        ("http://10.0.0.5:8000,10.0.0.6:8000", False, "no address"),
+        ("http://10.0.0.5:99999", False, "no address"),
+        ("http://somebody@10.0.0.5", False, "no address"),
+    ],
+)
+def test_instances_of_the_voice_are_addresses_of_the_own_network_or_allowed(
+    monkeypatch, urls, allowed, wrong
+):
+    monkeypatch.setenv("TTS_API_URLS", urls)
+    monkeypatch.setenv("CLOUD__ALLOWED", str(allowed))
+    if wrong:
+        with pytest.raises(ConfigurationError, match=wrong):
+            settings.load()
+    else:
+        assert settings.load().cloud_words is allowed
+
+
+def test_instances_are_named_once_and_by_their_base_under_either_name(monkeypatch):
+    monkeypatch.setenv("CHATTTS_API_URLS", "http://a:1/v1/, http://a:1,http://b:2/v1/audio/speech")
+    assert settings.load().tts_instances == ("http://a:1", "http://b:2")
+    monkeypatch.setenv("TTS_API_URLS", "http://c:3")
+    assert settings.load().tts_instances == ("http://c:3",)
+
+
+def test_a_cloud_voice_needs_a_key_and_leave_and_is_named_in_the_notice(monkeypatch):
+    monkeypatch.setenv("SARVAM__API_KEY", "key")
+    assert (settings.load().cloud_voices, settings.load().cloud_words) == ((), False)
+    monkeypatch.setenv("CLOUD__ALLOWED", "true")
+    assert (settings.load().cloud_voices, settings.load().cloud_words) == (("sarvam",), True)

@@ -24,9 +24,9 @@ _SAYS = "kural: "
 """Beginning of the one sentence with which the command line refuses (see ``agent.cli``)."""
 _END_BYTES = 4096
 _TETHER = Path(__file__).with_name("tether.py")
-_NOT_THEIRS = ("TICKETS", "LIVEKIT", "SPEECH", "DATA_DIR", "PYTHONPATH")
-"""Beginnings of variables a child does not get from our environment: keys of the database and of
-LiveKit are no business of ears and voice, the others are set from our settings."""
+_NOT_THEIRS = ("TICKETS", "LIVEKIT", "CONTROL", "SPEECH", "DATA_DIR", "PYTHONPATH")
+"""Beginnings of variables a child does not get from our environment: keys of the database, of
+LiveKit and of the drain are no business of ears and voice, the others are set from our settings."""
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -55,6 +55,21 @@ def environment(settings: Settings) -> dict[str, str]:
             "PYTHONUNBUFFERED": "1",
         }
     )
+
+
+def companion_environment(settings: Settings) -> dict[str, str]:
+    """What a part of the worker itself finds: our environment with our keys, paths absolute."""
+    return os.environ | {
+        "LIVEKIT_URL": settings.livekit_url,
+        "LIVEKIT_API_KEY": settings.livekit_api_key.get_secret_value(),
+        "LIVEKIT_API_SECRET": settings.livekit_api_secret.get_secret_value(),
+        "SPEECH__VOICE_URL": settings.voice_url,
+        "DATA_DIR": str(settings.data_dir.resolve()),
+        "LOG__LEVEL": settings.log.level,
+        "LOG__FORMAT": settings.log.format,
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT_DIR), os.getenv("PYTHONPATH")))),
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def _plain(value: object) -> str:
@@ -86,12 +101,17 @@ async def start(
         )
 
 
-async def end(process: asyncio.subprocess.Process) -> None:
-    """Stop a child and take its exit code, so that no zombie stays; SIGKILL if it will not go."""
+async def end(process: asyncio.subprocess.Process, *, within_s: float = STOP_WITHIN_S) -> None:
+    """Stop a child and take its exit code, so that no zombie stays; SIGKILL if it will not go.
+
+    Args:
+        process: the child.
+        within_s: from SIGTERM to SIGKILL.
+    """
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
-        async with asyncio.timeout(STOP_WITHIN_S):
+        async with asyncio.timeout(within_s):
             await process.wait()
     except TimeoutError:
         pass

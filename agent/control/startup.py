@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ctypes.util
 import json
+import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import ConfigurationError
+from agent.speech.neural.folder import check_licence, open_folder
 
 if TYPE_CHECKING:
     from agent.settings import Settings
@@ -22,6 +25,8 @@ def check(settings: Settings, command: str) -> None:
         _check_livekit(settings)
     if command == "start":
         _check_model(settings)
+        _check_voice(settings)
+        _check_worker_port(settings)
     if command == "console" and ctypes.util.find_library("portaudio") is None:
         raise ConfigurationError(
             "The console needs the PortAudio library, in text mode too: "
@@ -43,6 +48,23 @@ def _check_livekit(settings: Settings) -> None:
         )
 
 
+def _check_worker_port(settings: Settings) -> None:
+    """LiveKit's own code opens it much later, and would end with a traceback."""
+    control = settings.control
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            control.host, control.worker_port, type=socket.SOCK_STREAM
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as exc:
+        raise ConfigurationError(
+            f"LiveKit's health port {control.worker_port} on {control.host} cannot be opened "
+            f"({exc.strerror}): end who uses it, or set CONTROL__WORKER_PORT and CONTROL__HOST."
+        ) from None
+
+
 def _check_model(settings: Settings) -> None:
     card = settings.speech.model / "kural.json"
     if settings.speech.allow_demo_model or not card.is_file():
@@ -53,3 +75,10 @@ def _check_model(settings: Settings) -> None:
             "citizens: set SPEECH__MODEL to a real checkpoint, or SPEECH__ALLOW_DEMO_MODEL=true "
             "for a demonstration."
         )
+
+
+def _check_voice(settings: Settings) -> None:
+    """A neural voice must be whole, and its licence one a public office may use."""
+    speech = settings.speech
+    if speech.voice_model:
+        check_licence(open_folder(Path(speech.voice_model)), speech.voice_license)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Kind = Literal["counter", "gauge", "histogram"]
 
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+"""Values by name of the series and its labels, sorted."""
+
 OTHER = "other"
 """The label value of everything that is not listed."""
 
@@ -54,8 +57,9 @@ CALLS = Metric(
     "Calls that ended, by how they ended.",
     {
         "outcome": (
-            *("filed", "partial", "status", "human", "emergency", "wrong_number", "abuse"),
-            *("info", "silence", "refused", "hangup", "provisional", "not_saved", "failed"),
+            *("filed", "provisional", "not_saved", "again", "reopened", "status", "info", "rights"),
+            *("human", "callback", "transferred", "refused", "abuse", "wrong_number", "silent"),
+            *("hung_up", "too_long", "failed"),
         )
     },
 )
@@ -95,6 +99,37 @@ TTS_FIRST_AUDIO = Metric(
     "From a sentence to its first audio, by where the audio came from.",
     {"source": ("cache", "voice", "subprocess")},
     _MODEL_BUCKETS_S,
+)
+TTS_PIECES = Metric(
+    "kural_tts_pieces_total",
+    "counter",
+    "pieces",
+    "Pieces of speech: recorded prompts, prompts that should have been recorded and were not, kept "
+    "phrases, and pieces spoken live.",
+    {"origin": ("prompt", "missed", "phrase", "live")},
+)
+_VOICES = ("pool", "cloud", "embedded", "mixed")
+VOICE_REQUESTS = Metric(
+    "kural_voice_requests_total",
+    "counter",
+    "requests",
+    "Texts spoken by the voice process, by who spoke; all but pool fell back where there is one.",
+    {"source": _VOICES, "outcome": ("answered", "failed", "dropped")},
+)
+VOICE_FIRST_AUDIO = Metric(
+    "kural_voice_first_audio_seconds",
+    "histogram",
+    "seconds",
+    "In the voice process, from a text to its first audio, by who spoke.",
+    {"source": _VOICES},
+    _MODEL_BUCKETS_S,
+)
+VOICE_INSTANCES = Metric(
+    "kural_voice_instances",
+    "gauge",
+    "instances",
+    "Instances of the pool, by what is known of them.",
+    {"state": ("new", "well", "suspect", "out")},
 )
 TICKETS_FILED = Metric(
     "kural_tickets_filed_total",
@@ -138,11 +173,27 @@ LOAD = Metric(
 )
 CAPACITY = Metric("kural_capacity_calls", "gauge", "calls", "Calls this machine may carry at once.")
 
+CALLS_UNSERVED = Metric(
+    "kural_calls_unserved",
+    "gauge",
+    "calls",
+    "Calls that have waited for an agent for more than 3 s, as the redispatcher sees them.",
+)
+REDISPATCHES = Metric(
+    "kural_redispatches_total",
+    "counter",
+    "dispatches",
+    "Dispatches for calls that found no agent, by whom they call.",
+    {"role": ("main", "overload"), "outcome": ("asked", "failed")},
+)
+
 ALL: tuple[Metric, ...] = (
     *(CALLS_ACTIVE, CALLS, TURN_RESPONSE),
-    *(STT_DECODE, STT_QUEUE, STT_DROPPED, TTS_FIRST_AUDIO),
+    *(STT_DECODE, STT_QUEUE, STT_DROPPED, TTS_FIRST_AUDIO, TTS_PIECES),
+    *(VOICE_REQUESTS, VOICE_FIRST_AUDIO, VOICE_INSTANCES),
     *(TICKETS_FILED, TICKET_DURABLE, JOURNAL_SYNC, FORWARDER_BACKLOG),
     *(ENGINE_QUEUE_DEPTH, PART_RESTARTS, LOAD, CAPACITY),
+    *(CALLS_UNSERVED, REDISPATCHES),
 )
 """The whole table; a test holds it against this module."""
 
@@ -180,6 +231,15 @@ class Meters:
         from prometheus_client import generate_latest
 
         return generate_latest(self._registry)
+
+    def samples(self) -> Samples:
+        """Return all values, to be added to those of other processes."""
+        return {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in self._registry.collect()
+            for sample in family.samples
+            if not sample.name.endswith("_created")
+        }
 
     def _meter(self, metric: Metric, labels: Mapping[str, str]) -> Counter | Gauge | Histogram:
         meter = self._meters[metric.name]

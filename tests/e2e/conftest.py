@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,3 +57,26 @@ def run_kural(arguments: Sequence[str], folder: Path, *, timeout_s: float) -> Ru
 def play() -> Callable[..., Run]:
     """Run `kural call`."""
     return run_kural
+
+
+@pytest.fixture(scope="session")
+def prompt_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All fixed prompts as sound, rendered once for all workers of the tests."""
+    folder = tmp_path_factory.mktemp("prompts")
+    subprocess.run(
+        [sys.executable, "-m", "agent", "prompts", "render"],
+        env=os.environ | {"DATA_DIR": str(folder)},
+        cwd=TESTS.parent,
+        timeout=600,
+        check=True,
+    )
+    return folder / "prompts"
+
+
+@pytest.fixture
+def data_dir(prompt_cache: Path) -> Iterator[Path]:
+    """DATA_DIR of workers, with prompts. Its name is short: those of sockets have to be."""
+    with tempfile.TemporaryDirectory(prefix="kural-", dir="/tmp") as name:
+        folder = Path(name)
+        shutil.copytree(prompt_cache, folder / "prompts", copy_function=os.link)
+        yield folder

@@ -15,10 +15,11 @@ from agent.callers.clock import WallClock
 from agent.complaint import Call, UnderstoodTurn
 from agent.control.supervisor import Supervisor
 from agent.conversation.steps import Step
+from agent.recordings import render_fixed_prompts
 from agent.settings import Settings
 from agent.speech.audio import Samples
 from agent.speech.voice import VoiceClient
-from agent.wiring import build_parts, build_session, render_fixed_prompts
+from agent.wiring import build_parts, build_session
 
 STORY = "எங்க ஊர்ல தெரு விளக்கு எரியல"
 RATE = 22_050

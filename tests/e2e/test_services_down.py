@@ -18,9 +18,10 @@ from agent.callers.script_file import ScriptedCall
 from agent.callers.scripted_caller import all_texts
 from agent.callers.speakers import ScriptedSpeaker
 from agent.control.supervisor import Supervisor
+from agent.recordings import render_fixed_prompts
 from agent.settings import LlmSettings, Settings
 from agent.speech.voice import VoiceClient
-from agent.wiring import build_parts, render_fixed_prompts
+from agent.wiring import build_parts
 
 pytestmark = pytest.mark.slow
 
