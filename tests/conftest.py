@@ -28,11 +28,14 @@ def environment_as_it_was() -> Iterator[None]:
         yield
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A machine that others use as well can be late for one call; twice in a row it is our fault.
 
-    What was played again is named at the end of the run (RERUN), so nothing is hidden.
+    What was played again is named at the end of the run (RERUN), so nothing is hidden; ``--reruns 0``
+    plays nothing again.
     """
+    if config.getoption("reruns", None) is not None:
+        return
     for item in items:
         if item.path.relative_to(TESTS).parts[0] in REAL_TIME:
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))

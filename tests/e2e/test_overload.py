@@ -28,9 +28,6 @@ from agent.tickets.store import TicketStore
 
 MISSING = missing_tools("redis-server", "livekit-server")
 pytestmark = [
-    pytest.mark.skipif(
-        not os.environ.get("KURAL_IDLE"), reason="wants an idle machine: KURAL_IDLE=1"
-    ),
     pytest.mark.livekit,
     pytest.mark.slow,
     pytest.mark.skipif(

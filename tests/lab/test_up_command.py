@@ -57,7 +57,6 @@ def test_a_folder_whose_name_is_too_long_for_sockets_is_refused(tmp_path: Path):
     assert "--folder is too long" in result.stderr
 
 
-@pytest.mark.skipif(not os.environ.get("KURAL_IDLE"), reason="wants an idle machine: KURAL_IDLE=1")
 @pytest.mark.livekit
 @pytest.mark.slow
 @pytest.mark.skipif(bool(MISSING), reason=f"not installed (.ci/run): {', '.join(MISSING)}")
