@@ -23,19 +23,22 @@ REAL_TIME = ("e2e", "callers", "control", "conversation", "lab", "speech")
 
 @pytest.fixture(autouse=True)
 def environment_as_it_was() -> Iterator[None]:
-    """LiveKit's AgentServer writes its URL and keys into our environment; no later test sees them."""
+    """LiveKit's AgentServer writes its URL and keys into our environment: not for the next test."""
     with mock.patch.dict(os.environ):
         yield
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A machine that others use as well can be late for one call; twice in a row it is our fault.
+    """Tests in real time get the mark ``clock``, and are played once more when they fail.
 
-    What was played again is named at the end of the run (RERUN), so nothing is hidden; ``--reruns 0``
+    A machine that others use as well can be late for one call; twice in a row it is our fault. What
+    was played again is named at the end of the run (RERUN), so nothing is hidden; ``--reruns 0``
     plays nothing again.
     """
-    if config.getoption("reruns", None) is not None:
-        return
+    again = config.getoption("reruns", None) is None
     for item in items:
-        if item.path.relative_to(TESTS).parts[0] in REAL_TIME:
+        if item.path.relative_to(TESTS).parts[0] not in REAL_TIME:
+            continue
+        item.add_marker(pytest.mark.clock)
+        if again:
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))

@@ -166,6 +166,17 @@ def test_probes_name_ports_the_container_has(name):
             assert asked is None or asked["port"] in ports
 
 
+def test_calls_that_found_nobody_are_looked_after_once_for_all_workers():
+    assert one("ConfigMap", "kural")["data"]["LIVEKIT__REDISPATCH"] == "false"
+    pod = DEPLOYMENTS["kural-redispatch"]
+    box = container(pod)
+    assert box["args"][1] in COMMANDS
+    port = one("Service", "kural-redispatch")["spec"]["ports"][0]["port"]
+    assert box["args"][-1] == f"0.0.0.0:{port}"
+    assert one("Service", "kural-redispatch")["spec"]["selector"] == labels(pod)
+    assert pod["spec"]["replicas"] >= 2
+
+
 def test_the_worker_is_ready_when_it_says_so_and_dead_only_after_long():
     box = container(WORKER)
     control = {port["name"]: port["containerPort"] for port in box["ports"]}

@@ -1,4 +1,4 @@
-"""deploy/kural-worker.service, as systemd itself reads it."""
+"""The units in deploy/, as systemd itself reads them."""
 
 import shutil
 import subprocess
@@ -10,6 +10,7 @@ from agent.settings import Settings
 from tests.deployed import DEPLOY, KNOWN, ROOT, seconds
 
 UNIT = DEPLOY / "kural-worker.service"
+UNITS = sorted(DEPLOY.glob("*.service"))
 NOT_OURS = {"HOME", "PYTHONUNBUFFERED"}
 MOST_EXPOSED = 30
 """Tenths, of ten: systemd calls up to 40 OK."""
@@ -38,37 +39,39 @@ def test_it_starts_what_is_there_without_a_wrapper():
     assert command == "start"
 
 
-def runnable(tmp_path):
+def runnable(unit, tmp_path):
     """The unit with a program that exists here."""
-    text = UNIT.read_text(encoding="utf-8")
-    copy = tmp_path / UNIT.name
+    text = unit.read_text(encoding="utf-8")
+    copy = tmp_path / unit.name
     copy.write_text(text.replace("/opt/kural/.venv/bin/python", sys.executable), encoding="utf-8")
     return copy
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
 @pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not on PATH"
 )
-def test_systemd_takes_it(tmp_path):
+def test_systemd_takes_it(unit, tmp_path):
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", str(runnable(tmp_path))],
+        ["systemd-analyze", "verify", "--man=no", str(runnable(unit, tmp_path))],
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
-    about_it = [line for line in done.stderr.splitlines() if UNIT.name in line]
+    about_it = [line for line in done.stderr.splitlines() if unit.name in line]
     assert about_it == []
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
 @pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not on PATH"
 )
-def test_systemd_finds_it_shut_in(tmp_path):
+def test_systemd_finds_it_shut_in(unit, tmp_path):
     done = subprocess.run(
         [
             *("systemd-analyze", "security", "--offline=true", "--no-pager"),
-            *(f"--threshold={MOST_EXPOSED}", str(runnable(tmp_path))),
+            *(f"--threshold={MOST_EXPOSED}", str(runnable(unit, tmp_path))),
         ],
         capture_output=True,
         text=True,

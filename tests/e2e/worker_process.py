@@ -41,7 +41,8 @@ class WorkerProcess:
                 "CONTROL__TOKEN": TOKEN,
                 "SPEECH__ALLOW_DEMO_MODEL": "true",
                 "LIVEKIT__OVERLOAD_CALLS": "0",  # these tests are of the worker alone
-                "LIVEKIT__REDISPATCH": "true",  # as in service: a place that frees is known 2.5 s later
+                # As in service: LiveKit hears of a place that frees up to 2.5 s later.
+                "LIVEKIT__REDISPATCH": "true",
                 "PYTHONPATH": str(ROOT),
             }
             | settings
