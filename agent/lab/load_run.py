@@ -243,7 +243,7 @@ class _Run:
         finally:
             self._live.discard(web)
         self._tell(
-            f"  {caller.id}: {call.ended} after {call.seconds:.0f} s {call.trouble}".rstrip()
+            f"  {caller.id}: ended by {call.ended} after {call.seconds:.0f} s {call.trouble}".rstrip()
         )
         return Made(script, call, since)
 
