@@ -36,6 +36,10 @@ ROUND = 20
 _SAMPLE_EVERY_S = 2.0
 _IDLE_S = 4.0
 _CALM_WITHIN_S = 40.0
+_COOL = 0.5
+"""Load average of a machine that does nothing else."""
+_COOLED_WITHIN_S = 180
+"""The load average of a minute forgets a load of ten in so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +186,7 @@ class _Run:
 
     async def _stage(self, callers: int) -> tuple[StageFigures, tuple[WebCall, ...]]:
         await self._calm()
+        await self._cooled()
         before = os.getloadavg()[0]
         idle = await self._watched_for(_IDLE_S)
         if self._plan.watched:
@@ -197,6 +202,13 @@ class _Run:
         calls = await asyncio.to_thread(self._graded, made)
         average = (round(before, 2), round(os.getloadavg()[0], 2))
         return figures_of(callers, calls, self._samples, idle=idle, load_average=average), calls
+
+    async def _cooled(self) -> None:
+        """Wait until the load average has forgotten the stage before: what is left is others'."""
+        for _ in range(_COOLED_WITHIN_S if self._samples else 0):
+            if os.getloadavg()[0] <= _COOL:
+                return
+            await asyncio.sleep(1.0)
 
     async def _all_rounds(self, callers: int) -> list[Made]:
         """All calls of a stage; in rounds, with a look at the worker between, if it is watched."""
@@ -242,9 +254,8 @@ class _Run:
             call = await web.call()
         finally:
             self._live.discard(web)
-        self._tell(
-            f"  {caller.id}: ended by {call.ended} after {call.seconds:.0f} s {call.trouble}".rstrip()
-        )
+        told = f"ended by {call.ended} after {call.seconds:.0f} s {call.trouble}".rstrip()
+        self._tell(f"  {caller.id}: {told}")
         return Made(script, call, since)
 
     def _graded(self, made: Sequence[Made]) -> tuple[WebCall, ...]:

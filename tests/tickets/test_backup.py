@@ -20,7 +20,11 @@ from agent.tickets.command import command
 from agent.tickets.drill import drill
 from agent.tickets.forwarder import replay
 from agent.tickets.ledger import CallLedger
-from agent.tickets.postgres_server import PrivatePostgres, postgres_program
+from agent.tickets.postgres_server import (
+    PrivatePostgres,
+    postgres_program,
+    private_postgres,
+)
 from agent.tickets.store import TicketStore
 
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -172,19 +176,10 @@ def test_a_backup_that_cannot_be_written_leaves_nothing(store, data_dir, tmp_pat
 
 
 @pytest.fixture
-def server(tmp_path: Path, postgres_server: PrivatePostgres):
+def server(postgres_server: PrivatePostgres):
     """A server of its own: what is received is all of a server, not of one database."""
-    folder = tmp_path / "server"
-    folder.mkdir()
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents:
-        if parent.name.startswith("pytest"):
-            parent.chmod(0o755)
-    own = PrivatePostgres(folder)
-    own.make()
-    own.start()
-    yield own
-    own.stop()
+    with private_postgres() as own:
+        yield own
 
 
 def test_postgresql_comes_back_with_what_was_received_to_the_end(
