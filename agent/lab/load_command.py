@@ -133,7 +133,13 @@ def _elsewhere(settings: Settings, url: str) -> Line:
     secret = settings.livekit_api_secret.get_secret_value()
     if not key or not secret:
         raise UsageError("--url needs LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the settings.")
-    return Line(url, key, secret, settings.livekit.agent_name)
+    return Line(
+        url,
+        key,
+        secret,
+        settings.livekit.agent_name,
+        room_prefix=settings.livekit.room_prefix,
+    )
 
 
 def _check(plan: Plan, line: Line | None, out: Path | None, report: Path | None) -> None:

@@ -35,7 +35,7 @@ NUMBERS = ("+914400000001", "+914400000002", "+914400000003")
 PROGRAMS = ("redis-server", "livekit-server", "livekit-sip")
 """What a stack runs."""
 ROOM_PREFIX = "call-"
-"""Beginning of the names of rooms that calls get."""
+"""What the names of its calls' rooms begin with."""
 RINGS_FOR_S = 20
 """A call nobody answers is given back to the network after this; LiveKit's own limit is 3 min."""
 _LONGEST_CALL_S = 3600
@@ -116,6 +116,7 @@ class Stack:
             "LIVEKIT_URL": self.url,
             "LIVEKIT_API_KEY": self.api_key,
             "LIVEKIT_API_SECRET": self.api_secret,
+            "LIVEKIT__ROOM_PREFIX": ROOM_PREFIX,
         }
 
     def client(self) -> api.LiveKitAPI:

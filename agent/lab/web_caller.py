@@ -76,6 +76,8 @@ class Line:
     """Explicit name of the agent their rooms ask for."""
     dialled: str = "+914400000099"
     """Number that was dialled: of no constituency."""
+    room_prefix: str = "call-"
+    """What the names of phone calls' rooms begin with: others are nobody's to dispatch again."""
 
     def ticket(self, room: str, caller: str) -> str:
         """A token that opens a room with the agent in it, as a SIP dispatch rule does."""
@@ -172,7 +174,7 @@ class WebCaller:
         return await asyncio.to_thread(self._figures, dialled_at, over_at, ended, trouble)
 
     async def _dial(self) -> None:
-        room = f"lab-{uuid4().hex[:12]}"
+        room = f"{self._line.room_prefix}lab-{uuid4().hex[:12]}"
         token = self._line.ticket(room, self._caller.number)
         await self._room.connect(self._line.url, token)
         source = rtc.AudioSource(LINE_RATE, 1, queue_size_ms=_QUEUE_MS)

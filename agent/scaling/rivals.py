@@ -1,9 +1,14 @@
-"""Policies in the simulation: always on, office hours, the original guide's rule, ours."""
+"""Policies in the simulation: always on, hours, the original guide's rule, a known curve, ours."""
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.scaling.demand import DAY_S, Calls
 from agent.scaling.fleet import (
     Choice,
     Drain,
@@ -22,6 +27,9 @@ from agent.scaling.tiers import Tiers
 
 _LEAD = timedelta(minutes=15)
 """How long before opening a policy by the clock orders its machines."""
+_MINUTE_S = 60.0
+_AROUND_MIN = 10.0
+"""Standard deviation of the bell that makes a curve of calls."""
 
 
 class Fixed:
@@ -99,6 +107,56 @@ class Original:
         for name, count in wanted.items():
             for _ in range(count):
                 world.order(self._types[name])
+
+
+class Foretold:
+    """Knows the curve of the month, not the calls: how many there are on average around a minute.
+
+    So it knows what no forecast can, every outage and the noise of every day, and it keeps no
+    machine for half an hour after closing. What it pays for equal service is near the least that
+    can be paid without knowing the single calls.
+    """
+
+    period_s = 15.0
+
+    def __init__(self, kind: MachineType, calls: Calls, config: Config, *, margin: float) -> None:
+        """Take the month's calls; ``margin`` is in standard deviations above the curve."""
+        self._kind, self._margin = kind, margin
+        self._ahead_s = config.tiers.cold_start.p95_s
+        self._path = (config.answer_path_calls, config.answer_path_s / config.call_mean_s)
+        self._curve = _curve(calls)
+
+    def step(self, world: World) -> None:
+        """Have the machines the curve asks for, now and when one ordered now is ready."""
+        wanted = max(
+            self._wanted(world, world.now_s + share * self._ahead_s) for share in (0.0, 0.5, 1.0)
+        )
+        hosts = sorted(world.hosts.values(), key=lambda host: (host.draining, -host.calls))
+        for place, host in enumerate(hosts):
+            host.draining = place >= wanted
+        for _ in range(wanted - len(hosts)):
+            world.order(self._kind)
+        _give_back_empty(world)
+
+    def _wanted(self, world: World, at_s: float) -> int:
+        calls = float(self._curve[min(len(self._curve) - 1, max(0, int(at_s / _MINUTE_S)))])
+        places, part = self._path
+        is_open = world.schedule.is_open(world.starts + timedelta(seconds=at_s))
+        if not is_open and part * calls + 2.0 * math.sqrt(part * calls) <= places:
+            return 0
+        return max(1, math.ceil((calls + self._margin * math.sqrt(calls)) / self._kind.calls))
+
+
+def _curve(calls: Calls) -> NDArray[np.float64]:
+    """Calls in progress at every minute, smoothed."""
+    minutes = np.arange(0.0, calls.days * DAY_S, _MINUTE_S)
+    ends = np.sort(calls.arrives_s + calls.lasts_s)
+    live = np.searchsorted(calls.arrives_s, minutes, "right") - np.searchsorted(
+        ends, minutes, "right"
+    )
+    steps = np.arange(-3 * _AROUND_MIN, 3 * _AROUND_MIN + 1)
+    bell = np.exp(-0.5 * (steps / _AROUND_MIN) ** 2)
+    return np.asarray(np.convolve(live, bell / bell.sum(), "same"), dtype=float)
 
 
 class Ours:

@@ -13,15 +13,24 @@ from agent.scaling.clairvoyant import GRID_S, least_cost_usd, path_overflows, pl
 from agent.scaling.demand import DAY_S, Calls, Demand, draw_calls
 from agent.scaling.machine_mix import MachineType
 from agent.scaling.policy_config import Config
-from agent.scaling.rivals import Fixed, Original, Ours
+from agent.scaling.rivals import Fixed, Foretold, Original, Ours
 from agent.scaling.schedule import Schedule
 from agent.scaling.simulator import Controller, Tally, World
 from agent.scaling.tiers import Tiers
 
 SERVICE = 0.999
 """Share of calls in hours that must reach a machine in time; policies are made equal at it."""
-POLICIES = ("always on", "office hours", "original rule", "original, mended", "ours", "clairvoyant")
+POLICIES = (
+    "always on",
+    "office hours",
+    "original rule",
+    "original, mended",
+    "ours",
+    "knows the curve",
+    "clairvoyant",
+)
 """In the order they are told."""
+_MARGINS = (0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0)
 _SPARES = (0, 3, 6, 10, 15, 20, 30, 45, 60, 90, 120, 180)
 
 
@@ -98,6 +107,7 @@ class _Arena:
             ),
             "original, mended": self._mended,
             "ours": self._ours,
+            "knows the curve": self._foretold,
             "clairvoyant": self._clairvoyant,
         }
 
@@ -139,6 +149,16 @@ class _Arena:
     def _with_spare(self, spare: int) -> Outcome:
         controller = Original(self._setting.tiers, self._setting.types, mended=True, spare=spare)
         return self._run("original, mended", controller, f"{spare} sessions spare")
+
+    def _foretold(self) -> Outcome:
+        """The known curve with the least margin that serves well enough."""
+        config = Config(self._setting.schedule, self._setting.tiers)
+
+        def play(margin: float) -> Outcome:
+            controller = Foretold(self._best, self._calls, config, margin=margin)
+            return self._run("knows the curve", controller, f"{margin:g} deviations above it")
+
+        return _first_good(play(margin) for margin in _MARGINS)
 
     def _ours(self) -> Outcome:
         config = Config(self._setting.schedule, self._setting.tiers)

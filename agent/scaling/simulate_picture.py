@@ -23,6 +23,7 @@ _COLOURS = {
     "original rule": "#b3541e",
     "original, mended": "#dd9a6c",
     "ours": "#0b6e4f",
+    "knows the curve": "#3f88a5",
     "clairvoyant": "#7a6fb0",
 }
 _FULL = 0.999

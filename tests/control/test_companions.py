@@ -22,7 +22,10 @@ VOICE = Companion("voice", ("voice", "serve"))
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Of a machine that knows no LiveKit; the programs read the environment themselves."""
+    for name in ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"):
+        monkeypatch.setenv(name, "")
     return Settings(data_dir=tmp_path / "var")
 
 

@@ -41,6 +41,14 @@ def test_nobody_is_cheaper_than_the_bound_at_equal_service(played):
         assert row["usd"] >= least - 1e-9 or row["in_time"] < 0.999, name
 
 
+def test_who_knows_the_curve_serves_as_asked_and_pays_no_more_than_a_policy_by_the_clock(played):
+    policies = played["scenarios"][0]["policies"]
+    foretold = policies["knows the curve"]
+    assert foretold["in_time"] >= 0.999
+    assert foretold["usd"] <= policies["office hours"]["usd"]
+    assert foretold["cut"] == 0
+
+
 def test_the_table_names_savings_and_the_bound_beside_them():
     printed = kural(*SMALL).stdout
     assert "saved against always on: ours 4" in printed
