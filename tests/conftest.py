@@ -19,6 +19,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 REAL_TIME = ("e2e", "callers", "control", "conversation", "lab", "speech")
 """Folders whose tests talk and listen in real time, or start processes that must answer in time."""
+BOUNDED = ("capacity", "observability", "overload", "scaling", "tickets")
+"""Folders whose code gives up after a while, as it must (1.5 s for the database)."""
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +31,7 @@ def environment_as_it_was() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests in real time get the mark ``clock``, and are played once more when they fail.
+    """Tests in real time get the mark ``clock``; they and bounded ones get a second try.
 
     A machine that others use as well can be late for one call; twice in a row it is our fault. What
     was played again is named at the end of the run (RERUN), so nothing is hidden; ``--reruns 0``
@@ -37,8 +39,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     again = config.getoption("reruns", None) is None
     for item in items:
-        if item.path.relative_to(TESTS).parts[0] not in REAL_TIME:
-            continue
-        item.add_marker(pytest.mark.clock)
-        if again:
+        folder = item.path.relative_to(TESTS).parts[0]
+        if folder in REAL_TIME:
+            item.add_marker(pytest.mark.clock)
+        if again and folder in (*REAL_TIME, *BOUNDED):
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))
