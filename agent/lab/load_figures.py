@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, field
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from agent.lab.usage import ROLES, Reading, cores_used
 from agent.lab.web_call import KINDS, QUICK, WebCall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 BUDGET_S = (0.65, 1.1)
 """Caller stops -> agent speaks over WebRTC, short answers: p50 and p95 (docs/architecture.md)."""
@@ -207,11 +207,16 @@ class Standing:
     """Worker, ears and voice: what lives on from call to call."""
     worker_files: int
     worker_threads: int
+    private_mb: Mapping[str, float] = field(default_factory=dict)
+    """Of what lives on, by name: memory no other process shares."""
 
     @classmethod
     def of(cls, calls: int, reading: Reading) -> Standing:
         """What a reading says."""
         lasting = [process for process in reading.processes if process.role != "call"]
+        private: dict[str, float] = defaultdict(float)
+        for process in lasting:
+            private[process.name] += process.private_mb
         return cls(
             calls,
             len(reading.processes),
@@ -221,6 +226,7 @@ class Standing:
             round(sum(process.pss_mb for process in lasting), 1),
             sum(process.files for process in lasting),
             sum(process.threads for process in lasting),
+            {name: round(mb, 1) for name, mb in sorted(private.items())},
         )
 
 
@@ -231,14 +237,27 @@ def growth(standings: Sequence[Standing]) -> dict[str, float]:
     """
     counted = standings[1:] if len(standings) > 3 else standings
     names = ("processes", "worker_files", "worker_threads", "worker_mb", "pss_mb")
-    slopes = {}
-    for name in names:
-        points = [(each.calls, float(getattr(each, name))) for each in counted]
-        pairs = [
-            (later[1] - earlier[1]) / (later[0] - earlier[0])
-            for index, earlier in enumerate(points)
-            for later in points[index + 1 :]
-            if later[0] > earlier[0]
-        ]
-        slopes[name] = round(100 * median(pairs), 2) if pairs else 0.0
-    return slopes
+    return {
+        name: _a_hundred_add([(each.calls, float(getattr(each, name))) for each in counted])
+        for name in names
+    }
+
+
+def growth_by_name(standings: Sequence[Standing]) -> dict[str, float]:
+    """The same of the private memory of each process that lives on, MiB."""
+    counted = standings[1:] if len(standings) > 3 else standings
+    names = {name for each in counted for name in each.private_mb}
+    return {
+        name: _a_hundred_add([(each.calls, each.private_mb.get(name, 0.0)) for each in counted])
+        for name in sorted(names)
+    }
+
+
+def _a_hundred_add(points: Sequence[tuple[int, float]]) -> float:
+    pairs = [
+        (later[1] - earlier[1]) / (later[0] - earlier[0])
+        for index, earlier in enumerate(points)
+        for later in points[index + 1 :]
+        if later[0] > earlier[0]
+    ]
+    return round(100 * median(pairs), 2) if pairs else 0.0

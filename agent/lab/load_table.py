@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.lab.load_figures import BUDGET_MB, BUDGET_S, Spread, growth
+from agent.lab.load_figures import BUDGET_MB, BUDGET_S, Spread, growth, growth_by_name
 from agent.lab.usage import ROLES
 
 if TYPE_CHECKING:
@@ -59,8 +59,10 @@ def standing_lines(standings: Sequence[Standing]) -> list[str]:
         for each in standings
     ]
     slopes = growth(standings)
+    each = [f"{name} {mb:+.1f}" for name, mb in growth_by_name(standings).items()]
     return [
         *lines,
+        *([f"A hundred calls add to the private memory of: {', '.join(each)} MB."] if each else []),
         "A hundred calls add (median slope): "
         f"{slopes['processes']:+.1f} processes, {slopes['worker_files']:+.1f} files, "
         f"{slopes['worker_threads']:+.1f} threads, {slopes['worker_mb']:+.1f} MB that last.",

@@ -42,6 +42,8 @@ class Process:
     files: int = 0
     """Open file descriptors, sockets included."""
     threads: int = 0
+    name: str = ""
+    """What it runs: ``start``, ``engine``, ``voice``, ``redispatch``, ``fork server`` ..."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,19 @@ def read_tree(root: int) -> Reading:
     parents = _parents()
     pids = _descendants(root, parents)
     commands = {pid: _command(pid) for pid in pids}
-    found = [_process(pid, parents[pid], role_of(pid, parents, commands)) for pid in pids]
+    found = [
+        _process(pid, parents[pid], role_of(pid, parents, commands), name_of(commands[pid]))
+        for pid in pids
+    ]
     return Reading(time.monotonic(), tuple(each for each in found if each is not None))
+
+
+def name_of(command: str) -> str:
+    """A short name of what a command line of ours runs; its program where it is not ours."""
+    if "multiprocessing." in command:
+        return "fork server" if "forkserver" in command else "resource tracker"
+    ours = re.search(r"(?: -m agent|agent\.py)(?: --[\w-]+ [A-Z]+)* ([a-z-]+)", command)
+    return ours[1] if ours else Path(command.partition(" ")[0]).name
 
 
 def role_of(pid: int, parents: dict[int, int], commands: dict[int, str]) -> Role:
@@ -116,7 +129,7 @@ def cores_used(readings: Sequence[Reading]) -> dict[Role, float]:
     return used
 
 
-def _process(pid: int, parent: int, role: Role) -> Process | None:
+def _process(pid: int, parent: int, role: Role, name: str) -> Process | None:
     folder = _PROC / str(pid)
     try:
         fields = _after_name(folder / "stat")
@@ -131,6 +144,7 @@ def _process(pid: int, parent: int, role: Role) -> Process | None:
             sum(map(int, _PRIVATE.findall(memory))) / 1024,
             len(os.listdir(folder / "fd")),  # noqa: PTH208 - only how many
             int(fields[17]),
+            name,
         )
     except OSError:
         return None

@@ -8,7 +8,7 @@ import pytest
 
 from agent.complaint import Slot
 from agent.errors import UsageError
-from agent.lab.load_figures import Sample, Spread, Standing, figures_of, growth
+from agent.lab.load_figures import Sample, Spread, Standing, figures_of, growth, growth_by_name
 from agent.lab.load_picture import draw
 from agent.lab.load_run import LoadReport
 from agent.lab.load_table import lines_of, standing_lines
@@ -130,6 +130,15 @@ def test_growth_is_told_for_a_hundred_calls_and_forgives_one_odd_reading():
     assert growth(standings)["worker_mb"] == pytest.approx(2.0, abs=0.1)
     assert growth(standings)["processes"] == 0.0
     assert "+2.0 MB" in standing_lines(standings)[-1]
+
+
+def test_the_process_that_grows_is_named():
+    standings = [
+        _standing(n, private_mb={"start": 100.0, "redispatch": 60 + 0.1 * n})
+        for n in range(0, 101, 20)
+    ]
+    assert growth_by_name(standings) == {"redispatch": pytest.approx(10.0), "start": 0.0}
+    assert "redispatch +10.0, start +0.0 MB" in standing_lines(standings)[-2]
 
 
 def test_one_standing_has_no_growth():

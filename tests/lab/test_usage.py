@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from agent.lab.usage import Process, Reading, cores_used, read_tree, role_of
+from agent.lab.usage import Process, Reading, cores_used, name_of, read_tree, role_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, which Linux has")
 
@@ -54,6 +54,21 @@ def test_roles_are_told_by_commands(pid, role):
         6: "python one shot of a call",
     }
     assert role_of(pid, parents, commands) == role
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("python /home/kural/agent.py start", "start"),
+        ("python -m agent engine --url x", "engine"),
+        ("python -m agent --log-level INFO redispatch", "redispatch"),
+        (FORK, "fork server"),
+        ("python -c from multiprocessing.resource_tracker import main", "resource tracker"),
+        ("/usr/bin/espeak-ng -v ta", "espeak-ng"),
+    ],
+)
+def test_a_process_is_named_after_what_it_runs(command, name):
+    assert name_of(command) == name
 
 
 def test_cores_count_processes_that_come_and_go():
