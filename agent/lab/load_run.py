@@ -35,6 +35,8 @@ ROUND = 20
 """Calls between two looks at a worker whose growth is watched."""
 _SAMPLE_EVERY_S = 2.0
 _IDLE_S = 4.0
+_AGENT_ALONE = {"LIVEKIT__OVERLOAD_CALLS": "0"}
+"""Answered is who the agent itself answers, so nobody takes calls beside it."""
 _CALM_WITHIN_S = 40.0
 _COOL = 0.5
 """Load average of a machine that does nothing else."""
@@ -147,7 +149,13 @@ async def _own_line(
         capacity = plan.capacity or max(plan.stages)
         tell(f"Starting a worker for {capacity} calls ...")
         worker = await ends.enter_async_context(
-            LabWorker(folder, settings, stack.environment(), capacity=capacity)
+            LabWorker(
+                folder,
+                settings,
+                stack.environment(),
+                capacity=capacity,
+                environment=_AGENT_ALONE,
+            )
         )
         yield Line(stack.url, stack.api_key, stack.api_secret, name), worker, stack
 

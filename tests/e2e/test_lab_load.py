@@ -71,7 +71,7 @@ def test_a_full_worker_refuses_and_nobody_is_forgotten(tmp_path: Path):
     callers = tmp_path / "callers"
     callers.mkdir()
     script = json.loads((PROJECT_DIR / "examples" / "first-call.json").read_text("utf-8"))
-    script |= {"hangs_up_at": "place", "expected": {"outcome": "hung_up"}}
+    script |= {"hangs_up_at": "name", "expected": {"outcome": "hung_up"}}
     (callers / "D01.json").write_text(json.dumps(script), "utf-8")
 
     done, found = _load(tmp_path, str(callers), "--calls", "2", "--capacity", "1", "--ramp", "0")
