@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from agent.errors import UnreadableInput
+from agent.toml_file import load_toml
 
 SHIPPED = Path(__file__).with_name("data") / "gpu_profiles.toml"
 """The profiles that come with this version."""
@@ -47,13 +46,4 @@ def load_gpu_profiles(path: Path = SHIPPED) -> Mapping[str, GpuProfile]:
     Raises:
         UnreadableInput: it is no such file; the message names the first thing that is wrong.
     """
-    try:
-        return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).gpu
-    except OSError as exc:
-        raise UnreadableInput(f"{path} cannot be read ({exc.strerror}).") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        raise UnreadableInput(f"{path} is not valid TOML in UTF-8.") from None
-    except ValidationError as exc:
-        first = exc.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UnreadableInput(f"{path}, {where}: {first['msg']}.") from None
+    return load_toml(path, _File).gpu

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import datetime
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agent.errors import UnreadableInput
 from agent.tickets.calendar import IST, public_holidays
+from agent.toml_file import load_toml
 
 SHIPPED = Path(__file__).with_name("data") / "demand.toml"
 """The month that comes with this version."""
@@ -116,16 +115,7 @@ def load_demand(path: Path = SHIPPED) -> Demand:
     Raises:
         UnreadableInput: it is not such a file; the message names the first thing that is wrong.
     """
-    try:
-        return Demand.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as exc:
-        raise UnreadableInput(f"{path} cannot be read: {exc.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        raise UnreadableInput(f"{path} is not valid TOML in UTF-8.") from None
-    except ValidationError as exc:
-        first = exc.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "demand"
-        raise UnreadableInput(f"{path}, {where}: {first['msg']}.") from None
+    return load_toml(path, Demand)
 
 
 def draw_calls(demand: Demand, mlas: int, days: int, seed: int) -> Calls:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime
-import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from agent.capacity.gpu_profiles import load_gpu_profiles
 from agent.errors import UnreadableInput
+from agent.toml_file import load_toml
 
 SHIPPED = Path(__file__).with_name("data") / "prices.toml"
 """The prices that come with this version."""
@@ -81,18 +81,7 @@ def load_prices(path: Path = SHIPPED) -> Prices:
     Raises:
         UnreadableInput: it is not such a file; the message names the first thing that is wrong.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-        _add_calls(raw)
-        prices = Prices.model_validate(raw)
-    except OSError as exc:
-        raise UnreadableInput(f"{path} cannot be read: {exc.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        raise UnreadableInput(f"{path} is not valid TOML in UTF-8.") from None
-    except ValidationError as exc:
-        first = exc.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UnreadableInput(f"{path}, {where}: {first['msg']}.") from None
+    prices = load_toml(path, Prices, exact=True, complete=_add_calls)
     _check(path, prices)
     return prices
 

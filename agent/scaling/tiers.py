@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.errors import UnreadableInput
 from agent.scaling.machine_mix import MachineType
 from agent.scaling.prices import Prices
+from agent.toml_file import load_toml
 
 SHIPPED = Path(__file__).with_name("data") / "tiers.toml"
 """The tiers that come with this version."""
@@ -90,16 +90,7 @@ def load_tiers(path: Path = SHIPPED) -> Tiers:
     Raises:
         UnreadableInput: it is not such a file; the message names the first thing that is wrong.
     """
-    try:
-        return Tiers.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as exc:
-        raise UnreadableInput(f"{path} cannot be read: {exc.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        raise UnreadableInput(f"{path} is not valid TOML in UTF-8.") from None
-    except ValidationError as exc:
-        first = exc.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "tiers"
-        raise UnreadableInput(f"{path}, {where}: {first['msg']}.") from None
+    return load_toml(path, Tiers)
 
 
 def machine_types(tiers: Tiers, prices: Prices) -> tuple[MachineType, ...]:
