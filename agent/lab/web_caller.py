@@ -38,6 +38,7 @@ from agent.lab.earpiece import (
     write_two_tracks,
 )
 from agent.lab.question_ear import UNHEARD
+from agent.lab.stack import ROOM_PREFIX
 from agent.lab.web_call import Ending, WebCall, WebTurn, with_delays
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Line:
     """Explicit name of the agent their rooms ask for."""
     dialled: str = "+914400000099"
     """Number that was dialled: of no constituency."""
-    room_prefix: str = "call-"
+    room_prefix: str = ROOM_PREFIX
     """What the names of phone calls' rooms begin with: others are nobody's to dispatch again."""
 
     def ticket(self, room: str, caller: str) -> str:
