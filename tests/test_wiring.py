@@ -25,6 +25,7 @@ from agent.speech.vad import load_vad
 from agent.tickets.models import TicketStatus
 from agent.tickets.voice_notes import VoiceNotes
 from agent.wiring import Parts, build_parts, build_recogniser
+from tests.loopback import on_loopback
 
 SAID = "எங்க தெருவில மூணு நாளா தண்ணி வரல"
 
@@ -63,11 +64,8 @@ async def cloud_url() -> AsyncIterator[str]:
 
     app = web.Application()
     app.router.add_post("/v1/listen", listen)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1/listen"
-    await runner.cleanup()
+    async with on_loopback(app) as address:
+        yield f"http://{address}/v1/listen"
 
 
 def keeper_of(parts: Parts) -> VoiceNoteKeeper:

@@ -8,6 +8,8 @@ from aiohttp import WSMsgType, web
 from livekit.protocol import agent as proto
 from livekit.protocol import models
 
+from tests.loopback import on_loopback
+
 
 class AgentsPort:
     """A server at ``url`` that one worker at a time registers with."""
@@ -90,11 +92,6 @@ async def agents_port():
     port = AgentsPort()
     app = web.Application()
     app.add_routes([web.get("/agent", port.handle)])
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port.url = f"ws://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with on_loopback(app) as address:
+        port.url = f"ws://{address}"
         yield port
-    finally:
-        await runner.cleanup()

@@ -12,6 +12,7 @@ from livekit import api
 
 from agent.control import transfer as transfer_module
 from agent.control.transfer import PERSON, ColdTransfer, WarmTransfer
+from tests.loopback import on_loopback
 
 TO = "tel:+914422222222"
 Answer = Callable[[], Awaitable[web.Response]]
@@ -51,14 +52,10 @@ async def server() -> AsyncIterator[Server]:
 
     app = web.Application()
     app.router.add_post("/twirp/livekit.SIP/{method}", respond)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    found = Server(api.LiveKitAPI(url, "key", "secret" * 8))
-    yield found
-    await found.client.aclose()
-    await runner.cleanup()
+    async with on_loopback(app) as address:
+        found = Server(api.LiveKitAPI(f"http://{address}", "key", "secret" * 8))
+        yield found
+        await found.client.aclose()
 
 
 def cold(server: Server) -> ColdTransfer:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from agent.errors import KeyRefused, ProviderAway
 from agent.scaling.worker_port import WorkerPort
+from tests.loopback import on_loopback
 
 
 @asynccontextmanager
@@ -22,15 +23,12 @@ async def worker(status=200, body=None):
 
     app = web.Application()
     app.router.add_route("*", "/{what}", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port = WorkerPort(f"http://127.0.0.1:{runner.addresses[0][1]}", SecretStr("hunter2"))
-    try:
-        yield port, heard
-    finally:
-        await port.aclose()
-        await runner.cleanup()
+    async with on_loopback(app) as address:
+        port = WorkerPort(f"http://{address}", SecretStr("hunter2"))
+        try:
+            yield port, heard
+        finally:
+            await port.aclose()
 
 
 async def test_a_worker_that_is_ready_says_so():

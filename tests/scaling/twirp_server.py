@@ -18,6 +18,8 @@ from livekit.protocol import agent as agent_proto
 from livekit.protocol.agent_dispatch import AgentDispatch, AgentDispatchState
 from livekit.protocol.models import ParticipantInfo, Room
 
+from tests.loopback import on_loopback
+
 KEY, SECRET = "devkey", "a-secret-of-thirty-two-letters-or-more"
 Kind = ParticipantInfo.Kind
 
@@ -124,11 +126,6 @@ async def twirp_server() -> AsyncIterator[TwirpServer]:
     server = TwirpServer()
     app = web.Application()
     app.add_routes([web.post("/twirp/{service}/{method}", server._post)])
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with on_loopback(app) as address:
+        server.url = f"http://{address}"
         yield server
-    finally:
-        await runner.cleanup()

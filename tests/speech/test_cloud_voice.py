@@ -20,6 +20,7 @@ from agent.speech.espeak import Espeak
 from agent.speech.joins import SAMPLE_RATE
 from agent.speech.voice_chain import Request, VoiceChain
 from agent.speech.voice_engine import Chunk
+from tests.loopback import on_loopback
 
 SENTENCE = "தெருவில் மூன்று நாளாக குடிநீர் வரவில்லை"
 
@@ -84,12 +85,9 @@ async def cloud() -> AsyncIterator[Cloud]:
     app = web.Application()
     app.router.add_post("/tts/bytes", made.cartesia)
     app.router.add_post("/text-to-speech", made.sarvam)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with on_loopback(app, handler_cancellation=True) as address:
+        made.url = f"http://{address}"
+        yield made
 
 
 def settings(name: str, url: str, *, allowed: bool = True) -> Settings:

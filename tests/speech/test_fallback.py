@@ -20,6 +20,7 @@ from agent.errors import EngineBusy, EngineError, EngineUnavailable
 from agent.speech.decoding import Decodes, Kind
 from agent.speech.fallback import DeepgramRecogniser, FallbackRecogniser
 from agent.speech.transcript import Transcript
+from tests.loopback import on_loopback
 
 SOUND = bytes(range(256)) * 125  # one second
 GONE, FULL = EngineUnavailable("Gone."), EngineBusy("Full.")
@@ -316,14 +317,9 @@ async def deepgram() -> AsyncIterator[Deepgram]:
     stand_in = Deepgram()
     app = web.Application()
     app.router.add_post("/v1/listen", stand_in.listen)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    stand_in.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1/listen"
-    async with asyncio.timeout(30):
+    async with on_loopback(app) as address, asyncio.timeout(30):
+        stand_in.url = f"http://{address}/v1/listen"
         yield stand_in
-    await runner.cleanup()
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.loopback import on_loopback
+
 Oracle = Callable[[dict[str, str]], dict[str, Any]]
 """Makes the answer's object from the question's: ``{"asked", "said"}``."""
 
@@ -144,16 +146,12 @@ async def serving(server: ModelServer) -> AsyncIterator[ModelServer]:
     """Serve until the block ends."""
     app = web.Application()
     app.router.add_post("/v1/chat/completions", server.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    try:
-        yield server
-    finally:
-        server.over.set()
-        await runner.cleanup()
+    async with on_loopback(app, shutdown_timeout=0) as address:
+        server.url = f"http://{address}/v1"
+        try:
+            yield server
+        finally:
+            server.over.set()
 
 
 def _event(delta: dict[str, str], finish: str | None = None) -> bytes:
