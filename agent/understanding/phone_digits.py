@@ -33,6 +33,8 @@ _NAMED_UP_TO = 6
 _LABEL_REACH = 3
 """A label may stand this many words before its number (கதவு எண், பன்னெண்டு)."""
 _ORDINAL = ("வது", "ாம்", "ஆம்", "vadhu", "vathu", "th")
+_COUNTRY = "91"
+"""India's, said after "plus": it is never the beginning of the number itself."""
 _CALLED_REACH = 4
 """So many words after a number may say that the caller rang it."""
 _COUNTED = range(1, 12)
@@ -97,7 +99,7 @@ class DigitReader:
 
 _MARKS = (
     "slip", "no", "cry", "last", "first", "filler", "hesitation", "instead", "unit", "counted",
-    "times", "named", "owned", "called",
+    "times", "named", "owned", "called", "plus",
 )  # fmt: skip
 
 
@@ -122,7 +124,7 @@ class _Line:
             if match.label in self._afters and not self._is_ordinal(match.start - 1):
                 self._afters[match.label].add(match.end)
         self._marks["slip"].update(at for at in self._marks["no"] if self._is_slip(at))
-        self._left_out = self._others()
+        self._left_out = self._others() | self._country_codes()
 
     def _is_ordinal(self, at: int) -> bool:
         return at >= 0 and self._words[at].text.endswith(_ORDINAL)
@@ -162,6 +164,18 @@ class _Line:
             elif self._is_count(run[-1], alone=len(run) == 1) and not self._counts_digit(run[-1]):
                 others.add(run[-1].start)
         return others
+
+    def _country_codes(self) -> set[int]:
+        """Return the starts of numbers that make up a country code: "பிளஸ் ஒம்பது ஒண்ணு"."""
+        codes: set[int] = set()
+        for at, number in enumerate(self._numbers):
+            if number.start - 1 not in self._marks["plus"]:
+                continue
+            for parts in (self._numbers[at : at + 1], self._numbers[at : at + 2]):
+                if "".join(part.figures for part in parts) == _COUNTRY:
+                    codes.update(part.start for part in parts)
+                    self._marks["filler"].update(range(number.start, parts[-1].end))
+        return codes
 
     def _counts_digit(self, number: Number) -> bool:
         if number.end not in self._marks["times"]:

@@ -51,6 +51,22 @@ def test_any_mobile_number_spoken_is_heard(rules, number):
     assert rules.understand(spell_phone(number), Slot.PHONE).phone == number
 
 
+@pytest.mark.parametrize(
+    ("said", "digits", "phone"),
+    [
+        ("ப்ளஸ் நைன் ஒன் நைன் எய்ட் ஃபோர் ஜீரோ ஒன் டூ த்ரீ ஃபோர் ஃபைவ் சிக்ஸ்", "9840123456", "9840123456"),
+        ("பிளஸ் தொண்ணூத்தி ஒண்ணு ஒன்பது எட்டு நாலு", "984", None),
+        # Broken off after eight of his ten digits: with the code in front it would look whole.
+        ("ப்ளஸ் நைன் ஒன் ஸெவன் த்ரீ எய்ட் டபுள் ஃபைவ் தென் ஜீரோ நைன் ஸிக்ஸ் ட்ரிப்பிள்... வெயிட்", "73855096", None),
+        ("plus ninety one 98 40 1 23456", "9840123456", "9840123456"),
+        ("ஒம்பது ஒண்ணு ஏழு மூணு எட்டு அஞ்சு அஞ்சு பூஜ்ஜியம் ஒம்பது ஆறு", "9173855096", "9173855096"),
+    ],
+)  # fmt: skip
+def test_a_country_code_is_no_digit_of_the_number(rules, said, digits, phone):
+    turn = rules.understand(said, Slot.PHONE)
+    assert (turn.digits, turn.phone) == (digits, phone)
+
+
 @settings(max_examples=60, deadline=None)
 @given(MOBILES, st.integers(1, 9))
 def test_a_number_said_in_two_turns_is_put_together(rules, number, cut):
