@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from agent.scaling.day_curve import Curves
+
 
 class Phase(StrEnum):
     """How far a machine is, as the policy sees it."""
@@ -76,8 +78,13 @@ class Memory:
     """When this memory begins."""
     arrivals_per_s: float = 0.0
     """Smoothed."""
+    seen_per_s: float = 0.0
+    """Arrivals, smoothed for longer."""
+    usual_per_s: float = 0.0
+    """What was usual at those times, smoothed alike; 0 while no curve is known."""
     arrivals_at: datetime | None = None
-    """When that was last brought up to date."""
+    """When these were last brought up to date."""
+    curves: Curves = field(default_factory=Curves)
     surplus_since: datetime | None = None
     """Since when one machine fewer would have done, without a break."""
     idle_since: datetime | None = None
@@ -145,6 +152,8 @@ class Figures:
     active: int
     unserved: int
     arrivals_per_min: float
+    soon_per_min: float
+    """Arrivals when a machine ordered now would be ready."""
     expected: float
     """Calls in progress when a machine ordered now would be ready."""
     want: int

@@ -18,7 +18,6 @@ from agent.scaling.fleet import (
     Decision,
     Drain,
     Figures,
-    Memory,
     Order,
     Phase,
     Seen,
@@ -26,7 +25,7 @@ from agent.scaling.fleet import (
     Terminate,
     phase_of,
 )
-from agent.scaling.foresight import foreseen, remember_arrivals
+from agent.scaling.foresight import arrivals_at, foreseen, remember_arrivals
 from agent.scaling.machine_mix import MachineType, cheapest_mix
 from agent.scaling.policy_config import Config
 from agent.tickets.calendar import IST
@@ -69,7 +68,7 @@ class _Planner:
         self.by_phase: dict[Phase, list[Seen]] = {phase: [] for phase in _PHASES}
         for machine in state.machines:
             self.by_phase[phase_of(machine, now, stale, limit)].append(machine)
-        self.memory = remember_arrivals(state.memory, state.arrived, now, config.smooth_s)
+        self.memory = remember_arrivals(state.memory, state.arrived, now, config)
         self.actions: list[Action] = []
         self.why: list[str] = []
         self.hourly = sum(machine.usd_per_hour for machine in state.machines)
@@ -95,12 +94,9 @@ class _Planner:
         ahead = timedelta(seconds=config.tiers.cold_start.p95_s + config.stale_s)
         self.open = config.schedule.is_open_within(self.now, ahead)
         here = state.active + state.unserved + (0 if self.open else state.after_hours)
-        self.expected, self.deviation = foreseen(
-            here,
-            self.memory.arrivals_per_s,
-            config.call_mean_s,
-            config.tiers.cold_start.p95_s,
-        )
+        ready_s = config.tiers.cold_start.p95_s
+        self.expected, self.deviation = foreseen(here, self.memory, self.now, ready_s, config)
+        self.soon_per_s = arrivals_at(self.memory, self.now + timedelta(seconds=ready_s), config)
         self.want = self._want()
         self.coming = self.by_phase[Phase.SERVING] + self.by_phase[Phase.STARTING]
         self.have = sum(machine.capacity for machine in self.coming)
@@ -139,11 +135,9 @@ class _Planner:
     def _remember(self) -> None:
         memory = self.memory
         hour_ago = self.now - _HOUR
-        self.memory = Memory(
+        self.memory = replace(
+            memory,
             since=memory.since or self.now,
-            arrivals_per_s=memory.arrivals_per_s,
-            arrivals_at=memory.arrivals_at,
-            no_order_until=memory.no_order_until,
             acted=tuple([one for one in memory.acted if one > hour_ago]) if memory.acted else (),
             idle_since=self._since(memory.idle_since, self.want == 0),
             accounted_since=self._since(memory.accounted_since, self.unaccounted == 0),
@@ -323,6 +317,7 @@ class _Planner:
             active=self.state.active,
             unserved=self.state.unserved,
             arrivals_per_min=self.memory.arrivals_per_s * 60,
+            soon_per_min=self.soon_per_s * 60,
             expected=self.expected,
             want=self.want,
             have=self.have,

@@ -28,11 +28,19 @@ class Config:
     """Mean length of a call; settles how many calls of now are over when a new machine is ready."""
     smooth_s: float = 450.0
     """Time constant of the arrivals."""
-    margin: float = 1.5
+    level_s: float = 3600.0
+    """The same where the curve of a day is known: only the level of today is smoothed then."""
+    level_calls: float = 15.0
+    """So many calls say as much about the level of today as the days before it."""
+    unusual: float = 1.5
+    """Today's level from which on the day is not believed to follow its curve down."""
+    learn: bool = True
+    """Whether the curve of a day is learned."""
+    margin: float = 1.3
     """Standard deviations above the expected calls to be ready for."""
     buffer: int = 1
     """Free places at least."""
-    surplus_s: float = 600.0
+    surplus_s: float = 300.0
     """A machine too many goes after that long without a break."""
     idle_s: float = 1800.0
     """The last one goes after that long outside hours."""

@@ -88,7 +88,8 @@ def in_words(state: State, decision: Decision, now: datetime, config: Config) ->
             f"{seen.active} calls in progress, {seen.unserved} callers without an agent,"
             f" {seen.arrivals_per_min:.1f} calls a minute;"
             f" {'an hour' if seen.open else 'outside the hours'} of full service.",
-            f"When a machine ordered now is ready, {seen.expected:.1f} calls are expected:"
+            f"When a machine ordered now is ready, {seen.expected:.1f} calls are expected, at"
+            f" {seen.soon_per_min:.1f} calls a minute:"
             f" {seen.want} places wanted, {seen.have} there or coming.",
             f"Machines cost {seen.usd_per_hour:.2f} USD an hour (at most {config.usd_per_hour:g}),"
             f" {seen.spent_today_usd:.2f} USD today (at most {config.usd_per_day:g}).",

@@ -99,7 +99,7 @@ def test_a_machine_that_never_came_up_is_not_counted_on():
     assert kinds(decision) == [Order]
 
 
-def test_one_too_many_goes_after_ten_minutes_and_not_before():
+def test_one_too_many_goes_after_five_minutes_and_not_before():
     memory = Memory()
     for minute in range(12):
         now = NOON + timedelta(minutes=minute)
@@ -108,7 +108,7 @@ def test_one_too_many_goes_after_ten_minutes_and_not_before():
         memory = decision.memory
         if decision.actions:
             break
-    assert minute == 10
+    assert minute == 5
     assert decision.actions == (Drain("id2"),)
 
 
