@@ -26,10 +26,14 @@ _LATIN_CASES = {
     **dict.fromkeys(
         ("layum", "larndhu", "lendhu", "lerndhu", "irundhu", "lirundhu", "le", "la", "ula", "vula",
          "yila", "il", "ilirundhu", "ku", "kku", "ukku", "nga", "unga", "ngo", "dhaan", "dhan",
-         "thaan", "kitta", "lanu", "nu", "langa", "lainga"), ""),
+         "thaan", "kitta", "lanu", "nu", "langa", "lainga", "lenthu", "larundhu", "larunthu", "lerundhu",
+         "ilenthu", "kulla", "ukkulla", "karan", "kaaran", "kkaran", "kkaaran", "kaaranga",
+         "karanga", "kkaaranga", "kaaranunga", "karanunga", "kaari"), ""),
     **dict.fromkeys(
         ("athula", "aththula", "atthula", "athla", "athil", "aththil", "athuku", "athukku",
-         "aththukku", "athulerndhu", "athulendhu", "athulanga"), "am"),
+         "aththukku", "athulerndhu", "athulendhu", "athulanga", "athulenthu", "athularundhu",
+         "athulerundhu", "athukkulla", "athukaaran", "athukkaran", "athukkaaran", "athukaaranga",
+         "athukkaaranga"), "am"),
     **dict.fromkeys(("ottula", "otla", "ottil", "ottukku", "ottuku"), "odu"),
     **dict.fromkeys(("aathula", "aaththula", "aatrula", "aatril", "aathukku"), "aaru"),
     **dict.fromkeys(("yathu", "yaathu", "yathula", "yaathula", "yathuku", "yaathuku"), "yaru"),

@@ -115,11 +115,21 @@ class Gazetteer:
         for key in self._by_key:
             if len(key) >= _LONG_KEY - 1:
                 self._by_frame[_frame(key)].append(key)
+        self._add_told(written)
         self._add_spoken(written)
 
     def _add(self, key: str, name: _Name) -> None:
         if key and name not in self._by_key[key]:
             self._by_key[key].append(name)
+
+    def _add_told(self, written: Iterable[tuple[str, Entry]]) -> None:
+        """Add how people say names (``spoken_places.csv``); no ground for guesses from sounds."""
+        told: dict[str, list[str]] = defaultdict(list)
+        for row in read_csv("spoken_places"):
+            told[row["name_ta"]].append(row["spoken"])
+        for spelling, entry in written:
+            for form in told.get(PARENTHESIS.sub("", spelling), ()):
+                self._add(name_key(form), _Name(letters(form), entry, spoken=True))
 
     def _add_spoken(self, written: Iterable[tuple[str, Entry]]) -> None:
         """Add what speech makes of the names; what is the name of another place stays only that.
