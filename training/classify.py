@@ -1,7 +1,7 @@
 """Learn which trouble and which purpose a sentence tells.
 
-    python -m training.classify --sentences training/sentences --labelled tests/data/sentences \
-        --out agent/understanding/data/classifier.npz
+    python -m training.classify --sentences training/sentences --stories training/stories \
+        --labelled tests/data/sentences --out agent/understanding/data/classifier.npz
 
 With --check it first prints how often sentences that were left out (five-fold) are right. Takes
 some ten seconds on one core and gives the same file each time.
@@ -32,6 +32,9 @@ COST = {"category": 0.3, "intent": 0.6}
 """C of the support vector machines, chosen by the folds."""
 KEPT = 20_000
 """N-grams kept, those with the largest weights."""
+OPEN = "*_open*.jsonl"
+"""Labelled sentences that may be learned from."""
+STORIES = "lived_*.jsonl"
 PURPOSES = ("intents", "openings", "emergencies", "purposes", "dangers")
 """Files whose first column is an intent and whose second is a category, or empty."""
 
@@ -65,16 +68,16 @@ def taught(folder: Path) -> Iterator[Row]:
                 yield Row(text, path.stem, label, others, "complaint")
 
 
-def labelled(folder: Path) -> Iterator[Row]:
-    """Yield the open labelled sentences; what is held out is never read."""
-    for path in sorted(folder.glob("*_open*.jsonl")):
+def labelled(folder: Path, stories: Path) -> Iterator[Row]:
+    """Yield open labelled sentences, then stories; what is held out is never read."""
+    for path in [*sorted(folder.glob(OPEN)), *sorted(stories.glob(STORIES))]:
         for line in path.read_text("utf-8").splitlines():
             row = json.loads(line)
             if row["asked"] != Slot.COMPLAINT and row["intent"] is not None:
                 continue
             codes = [code for code in row["categories"] if code != "EMERGENCY"]
-            source = path.stem.rpartition("_")[2] if path.stem[-1].isdigit() else "open"
-            source = f"revealed_{source}" if source != "open" else source
+            _, _, of = path.stem.partition("_open")
+            source = f"revealed{of.removeprefix('_revealed')}" if of else path.stem
             yield Row(
                 row["text"],
                 source if row["intent"] else "answers",
@@ -187,11 +190,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--sentences", type=Path, required=True, help="folder of *.tsv")
-    parser.add_argument("--labelled", type=Path, required=True, help="folder of *_open*.jsonl")
+    parser.add_argument("--stories", type=Path, required=True, help=f"folder of {STORIES}")
+    parser.add_argument("--labelled", type=Path, required=True, help=f"folder of {OPEN}")
     parser.add_argument("--out", type=Path, required=True, help="classifier.npz")
     parser.add_argument("--check", action="store_true", help="print the five-fold check first")
     args = parser.parse_args()
-    rows = [*taught(args.sentences), *labelled(args.labelled)]
+    rows = [*taught(args.sentences), *labelled(args.labelled, args.stories)]
     if args.check:
         for group in ("category", "intent"):
             cross_check(rows, group)

@@ -1,10 +1,11 @@
 """Learn which length of time a sentence means.
 
-    python -m training.days --sentences training/sentences/days.jsonl \
+    python -m training.days --sentences training/sentences/days.jsonl --stories training/stories \
         --labelled tests/data/sentences --out agent/understanding/data/day_choice.npz
 
 With --check it first prints rules and learned choice side by side on what was left out: each set
-of days.jsonl, each way of speaking, and a tenth at a time. Takes a minute or two on one core.
+of days.jsonl, each author of stories, each way of speaking, and a tenth at a time. Takes
+a minute or two on one core.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ LEAST = 2
 KEPT = 12_000
 """Features kept, those with the largest weights."""
 FOLDS = 10
+STORIES = "lived_*.jsonl"
+"""Stories whose lengths of time are labelled too."""
 RULE = ("rule=", "none:rule=")
 """How features of the rules' verdict begin."""
 
@@ -223,6 +226,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--sentences", type=Path, required=True, help="days.jsonl")
+    parser.add_argument("--stories", type=Path, required=True, help=f"folder of {STORIES}")
     parser.add_argument("--labelled", type=Path, required=True, help="folder of *_open*.jsonl")
     parser.add_argument("--out", type=Path, required=True, help="day_choice.npz")
     parser.add_argument("--check", action="store_true", help="print what left-out sentences give")
@@ -232,6 +236,8 @@ def main() -> None:
         _save(args.out, none)
     reader = Reader()
     rows = list(rows_of(args.sentences))
+    for path in sorted(args.stories.glob(STORIES)):
+        rows.extend(rows_of(path, path.stem))
     known = {row.text for row in rows}  # taken in before the rules were mended on them
     for path in sorted(args.labelled.glob("*_open*.jsonl")):
         rows.extend(row for row in rows_of(path, "open") if row.text not in known)

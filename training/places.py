@@ -165,8 +165,10 @@ def labelled(folder: Path) -> Iterator[tuple[Labelled, str]]:
 
 
 def told(folder: Path) -> Iterator[tuple[Labelled, str]]:
-    """Yield the stories that were written to teach places."""
-    yield from _stories(folder / "told.jsonl", "told")
+    """Yield the stories that were written to teach places, each file by an author of its own."""
+    for path in sorted(folder.glob("*.jsonl")):
+        if path.name != RECORD:
+            yield from _stories(path, path.stem)
 
 
 def _stories(path: Path, source: str) -> Iterator[tuple[Labelled, str]]:
@@ -298,7 +300,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--told", type=Path, required=True, help="folder of told.jsonl")
+    parser.add_argument("--told", type=Path, required=True, help="folder of stories")
     parser.add_argument("--labelled", type=Path, required=True, help="folder of *_open*.jsonl")
     parser.add_argument("--out", type=Path, required=True, help="places.npz")
     parser.add_argument("--record", action="store_true", help="first record what rules find now")

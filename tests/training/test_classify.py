@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def rows():
-    return [*taught(ROOT / "training/sentences"), *labelled(ROOT / "tests/data/sentences")]
+    told = labelled(ROOT / "tests/data/sentences", ROOT / "training/stories")
+    return [*taught(ROOT / "training/sentences"), *told]
 
 
 def test_the_shipped_file_is_made_from_the_sentences_of_the_project() -> None:
@@ -35,4 +36,4 @@ def test_the_sentences_that_teach_are_many_and_of_every_kind() -> None:
 
 def test_what_is_held_out_is_never_read(tmp_path: Path) -> None:
     (tmp_path / "x_held.jsonl").write_text("not read", encoding="utf-8")
-    assert list(labelled(tmp_path)) == []
+    assert list(labelled(tmp_path, tmp_path)) == []

@@ -1,6 +1,5 @@
 """The shipped judge of places is what the stories of this project teach."""
 
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -57,8 +56,7 @@ def test_what_the_rules_found_unseen_is_recorded_for_every_story_but_the_first()
 
 
 def test_no_two_stories_have_one_id_and_none_is_held_out(tmp_path: Path) -> None:
-    lines = (TOLD / "told.jsonl").read_text("utf-8").splitlines()
-    ids = [json.loads(line)["id"] for line in lines]
+    ids = [row.id for row, _ in told(TOLD)]
     assert len(set(ids)) == len(ids)
     (tmp_path / "x_held.jsonl").write_text("not read", encoding="utf-8")
     assert list(labelled(tmp_path)) == []
