@@ -3,7 +3,7 @@
 Usage: ``python benchmarks/understand_fuzz.py [COUNT] [SEED]`` (100,000 by default). Mixed scripts,
 emoji, control and zero-width characters, 50 kB of one thing, labelled sentences with letters
 swapped, dropped, doubled. Prints the slowest turns; exit code 1 on an exception or a turn above
-50 ms.
+50 ms of processor time, so that it may run beside other programs.
 """
 
 from __future__ import annotations
@@ -67,14 +67,14 @@ def main() -> None:
     slow: list[tuple[float, str]] = []
     for _ in range(count):
         text, slot = make(rng, texts), rng.choice(SLOTS)
-        began = time.perf_counter()
+        began = time.thread_time()
         rules.understand(text, slot)
-        waits.append(time.perf_counter() - began)
+        waits.append(time.thread_time() - began)
         if waits[-1] > LIMIT_S:
             # Once more: a shared machine stops now and then.
-            again = time.perf_counter()
+            again = time.thread_time()
             rules.understand(text, slot)
-            if time.perf_counter() - again > LIMIT_S:
+            if time.thread_time() - again > LIMIT_S:
                 slow.append((waits[-1], f"{slot} {len(text)} characters: {text[:60]!r}"))
     waits.sort()
     print(
