@@ -20,6 +20,7 @@ _KNOWN_WORDS = 4_000
 """Words whose stems are remembered; a turn is read several times while it is spoken."""
 _SHORTEST = 2
 """A stem has at least this many characters."""
+_AM = "ம்"
 _SONORANTS = "ரலளழனணமயடஸஜ"
 """What a word may end in; ட, ஸ and ஜ in English loans (ஸ்டாண்டு, லஸுங்க, பிரிட்ஜாண்ட)."""
 _LATIN_CASES = {
@@ -84,9 +85,14 @@ def _cut(word: str, table: dict[str, tuple[str, ...]], longest: int) -> list[str
 
 
 def _wellformed(stem: str, put: str) -> bool:
-    """A bare pulli may close only what can end a word; a sign cannot follow a pulli."""
+    """A bare pulli may close only what can end a word; a sign cannot follow a pulli.
+
+    Names end in -அம், so கொட்டறாங்க (they pour) is no place கொட்டறாம்.
+    """
     if put == PULLI:
         return stem[-2] in _SONORANTS
+    if put == _AM:
+        return "க" <= stem[-3] <= "ஹ"
     return not (put[:1] in ("ு", "ி") and put and stem[-2:-1] in (PULLI, "ா", "ி", "ு", "ை"))
 
 

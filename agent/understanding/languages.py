@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from agent.complaint import Topic
@@ -58,8 +59,12 @@ class Languages:
     def _in_other_script(self, text: str) -> bool:
         if text.isascii():
             return False
-        letters = (ord(char) for char in text if char > "\u0600")
-        return sum(any(a <= at <= b for a, b in self._scripts) for at in letters) >= _LETTERS
+        letters = Counter(char for char in text if char > "\u0600")
+        others = (many for char, many in letters.items() if self._is_other(ord(char)))
+        return sum(others) >= _LETTERS
+
+    def _is_other(self, at: int) -> bool:
+        return any(first <= at <= last for first, last in self._scripts)
 
     @staticmethod
     def _is_mostly(said: Sequence[str], table: frozenset[str]) -> bool:

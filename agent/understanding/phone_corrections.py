@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from agent.check_digit import is_valid
 from agent.understanding.phones import as_phone
@@ -136,14 +137,22 @@ def _readings(segments: Sequence[Segment]) -> list[_Reading]:
         if segment.restart or _begins_again(readings[0], segment):
             readings = [_Reading().then(segment)]
         elif segment.plain:
-            meant = [reading.then(segment) for reading in readings]
-            if segment.hesitant:
-                meant += [new for reading in readings for new in _mended(reading, segment)]
-            readings = list(dict.fromkeys(meant))[:_READINGS]
+            before = readings if segment.hesitant else []
+            mended = (new for reading in before for new in _mended(reading, segment))
+            readings = _likeliest(chain((each.then(segment) for each in readings), mended))
         else:
-            meant = [new for reading in readings for new in _corrected(reading, segment)]
-            readings = list(dict.fromkeys(meant))[:_READINGS]
+            readings = _likeliest(n for each in readings for n in _corrected(each, segment))
     return readings
+
+
+def _likeliest(meant: Iterable[_Reading]) -> list[_Reading]:
+    """Return the first different ones; what comes after them is not even made."""
+    found: dict[_Reading, None] = {}
+    for reading in meant:
+        found[reading] = None
+        if len(found) == _READINGS:
+            break
+    return list(found)
 
 
 def _begins_again(before: _Reading, segment: Segment) -> bool:
