@@ -27,9 +27,9 @@ _LATIN_CASES = {
     **dict.fromkeys(
         ("layum", "larndhu", "lendhu", "lerndhu", "irundhu", "lirundhu", "le", "la", "ula", "vula",
          "yila", "il", "ilirundhu", "ku", "kku", "ukku", "nga", "unga", "ngo", "dhaan", "dhan",
-         "thaan", "kitta", "lanu", "nu", "langa", "lainga", "lenthu", "larundhu", "larunthu", "lerundhu",
-         "ilenthu", "kulla", "ukkulla", "karan", "kaaran", "kkaran", "kkaaran", "kaaranga",
-         "karanga", "kkaaranga", "kaaranunga", "karanunga", "kaari"), ""),
+         "thaan", "kitta", "lanu", "nu", "langa", "lainga", "lenthu", "larundhu", "larunthu",
+         "lerundhu", "ilenthu", "kulla", "ukkulla", "karan", "kaaran", "kkaran", "kkaaran",
+         "kaaranga", "karanga", "kkaaranga", "kaaranunga", "karanunga", "kaari"), ""),
     **dict.fromkeys(
         ("athula", "aththula", "atthula", "athla", "athil", "aththil", "athuku", "athukku",
          "aththukku", "athulerndhu", "athulendhu", "athulanga", "athulenthu", "athularundhu",

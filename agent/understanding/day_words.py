@@ -7,15 +7,17 @@ tells what the length is for: the trouble, a life, a share of the day, the time 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from itertools import product
-from typing import Any
+from typing import Any, TypeVar
 
 from agent.tamil.numbers import Number
 from agent.tamil.words import Word
 from agent.understanding.patterns import Match, PatternBook
+
+T = TypeVar("T")
 
 
 class Form(Enum):
@@ -45,6 +47,8 @@ _FORMS = {
 }
 
 
+_KNOWN_WORDS = 20_000
+"""Words whose units are remembered; then all are forgotten."""
 _FOUR = ("naalu", "nalu")
 """In Latin letters both "day" and "four"."""
 _TOLD = ("event", "crime", "somebody", "still", "example", "over_since")
@@ -78,6 +82,7 @@ class Units:
         self._become = re.compile(data["become"]["word"])
         self._courtesy = re.compile(endings["courtesy"] + "$")
         self._sandhi = re.compile(endings["sandhi"] + "$")
+        self._known: dict[str, tuple[str, float, Form] | None] = {}
         self._end_words = {
             word: _FORMS[name] for name, words in data["ending_word"].items() for word in words
         }
@@ -110,19 +115,31 @@ class Units:
         return replace(unit, form=form, end=unit.end + 1)
 
     def _parse(self, text: str, end: int) -> tuple[str, Unit] | None:
+        found = self._parts(text)
+        return (found[0], Unit(found[1], found[2], end)) if found else None
+
+    def _parts(self, text: str) -> tuple[str, float, Form] | None:
+        """Return what stands before a unit in a word, its days and its form; remembered."""
+        if text not in self._known:
+            if len(self._known) >= _KNOWN_WORDS:
+                self._known.clear()
+            self._known[text] = self._split(text)
+        return self._known[text]
+
+    def _split(self, text: str) -> tuple[str, float, Form] | None:
         bare = self._courtesy.sub("", text)
         for whole in (text, bare, self._sandhi.sub("", text)):
             if whole in self._whole:
                 lasts = whole.endswith(("ா", "a", "u"))
                 form = Form.LASTING if lasts and len(whole) > 2 else Form.BARE
-                return "", Unit(self._whole[whole], form, end)
+                return "", self._whole[whole], form
         if not self._any.search(text):
             return None
         for stem, size in self._stems:
             for before, tail in _around(text, stem):
                 form_found = self._form(tail)
                 if form_found is not None:
-                    return before, Unit(size, form_found, end)
+                    return before, size, form_found
         return None
 
     def _form(self, tail: str) -> Form | None:
@@ -169,7 +186,15 @@ class Said:
         self.starts: dict[str, set[int]] = {}
         self.ends: dict[str, set[int]] = {}
         self._books: list[PatternBook[str]] = []
+        self._kept: dict[str, Any] = {}
         self.mark(book)
+
+    def once(self, name: str, find: Callable[[], T]) -> T:
+        """Return what ``find`` returns, found the first time only."""
+        if name not in self._kept:
+            self._kept[name] = find()
+        kept: T = self._kept[name]
+        return kept
 
     def mark(self, book: PatternBook[str]) -> None:
         """Find the marks of one more book; asked again, do nothing."""

@@ -103,15 +103,21 @@ class Days:
 
     def readings(self, said: Said, *, asked: bool) -> list[Reading]:
         """Return every way to read a length of time, right or wrong, in order."""
-        points = self._points.find(said.words, said.number_ends)
+        points = self._points_of(said)
         if points:
             said.mark(self._told)
-        return readings(said, self._counts.find(said), points, asked=asked)
+        return readings(said, self._counts_of(said), points, asked=asked)
+
+    def _counts_of(self, said: Said) -> list[Counted]:
+        return said.once("counts", lambda: self._counts.find(said))
+
+    def _points_of(self, said: Said) -> list[Match[tuple[int, str]]]:
+        return said.once("points", lambda: list(self._points.find(said.words, said.number_ends)))
 
     def _named_besides(self, said: Said, found: Lasting) -> bool:
         """Tell whether another length of time or day is named: which is meant may be doubted."""
-        counted = ((each.start, each.end) for each in self._counts.find(said))
-        points = ((m.start, m.end) for m in self._points.find(said.words, said.number_ends))
+        counted = ((each.start, each.end) for each in self._counts_of(said))
+        points = ((m.start, m.end) for m in self._points_of(said))
         return any(end <= found.start or start >= found.end for start, end in (*counted, *points))
 
     def _read(self, said: Said, *, asked: bool, after: int) -> Lasting | None:
@@ -128,7 +134,7 @@ class Days:
     # -- counted -----------------------------------------------------------------------------
 
     def _counted(self, said: Said, *, asked: bool, after: int) -> Lasting | None:
-        found = added(self._counts.find(said), said)
+        found = added(self._counts_of(said), said)
         judge = self._judge.answers if asked else self._judge.lasts
         kept = [each for each in found if each.days <= LONGEST and judge(said, each, found)]
         meant = _meant(said, kept, after)
@@ -150,7 +156,7 @@ class Days:
     # -- days named from today ---------------------------------------------------------------
 
     def _point(self, said: Said, *, asked: bool, after: int) -> Lasting | None:
-        points = self._points.find(said.words, said.number_ends)
+        points = self._points_of(said)
         if points:
             said.mark(self._told)
         unsure = [m for m in said.matches if m.label == "vague"]
