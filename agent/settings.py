@@ -355,8 +355,9 @@ class CapacitySettings(_Group):
     webrtc_s: float = Field(default=0.3, ge=0.0, le=5.0)
     """What the telephone line adds to the agent's answer, in seconds: a calibration, which plays
     calls without it, leaves so much of its target to it."""
-    webrtc_cores: float = Field(default=0.06, ge=0.0, le=1.0)
-    """Cores a call's WebRTC takes; a calibration takes as much for each of its calls."""
+    webrtc_cores: float = Field(default=0.09, ge=0.0, le=1.0)
+    """Cores a call's WebRTC takes; a calibration takes as much for each of its calls. Measured by
+    `kural lab load --calls 4`: docs/capacity.md."""
     webrtc_mb: float = Field(default=30.0, ge=0.0, le=1000.0)
     """Memory a call's WebRTC takes, in 10^6 bytes."""
 

@@ -2,7 +2,7 @@
 
 Calls share one process (a thread each): they hold no model, play recordings, and end after two
 minutes at most. A call process each would cost several times the memory, and memory is what the
-machine is short of when this agent is needed (docs/decisions/0015-overload.md has the figures).
+machine is short of when this agent is needed (docs/decisions/0016-overload.md has the figures).
 """
 
 from __future__ import annotations
