@@ -36,7 +36,7 @@ class Config:
     """Today's level from which on the day is not believed to follow its curve down."""
     learn: bool = True
     """Whether the curve of a day is learned."""
-    margin: float = 1.3
+    margin: float = 1.5
     """Standard deviations above the expected calls to be ready for."""
     buffer: int = 1
     """Free places at least."""

@@ -26,8 +26,8 @@ from agent.understanding.tables import DATA, read_toml, read_weights
 _SAID_SO = 2.0
 """How far ahead a place must be of one that the rules heard named as the place in so many words."""
 _NONE_BELOW = -1.0
-"""A place with a lower score is not meant: asking for one that was said costs a caller half as much as
-correcting one that was not meant (chosen on left-out authors)."""
+"""A place with a lower score is not meant: to ask for one that was said costs a caller half as much
+as to correct one that was not meant (chosen on left-out authors)."""
 _NEVER_ALONE = frozenset({"dependent", "generic"})
 """Names of things that every town has."""
 _ASIDE = frozenset({Role.BESIDE, Role.CALLER})
