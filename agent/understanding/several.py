@@ -20,6 +20,9 @@ _NAMED = 3.0
 _LEARNED_FROM = -0.1
 """From this learned score on a clause tells its own trouble. Left out, 365 complaints of three sets
 of new people: 2 troubles more found and no false one; from -0.3 on 7 and 8 false ones."""
+_FINE = ("நல்லாத்தான்", "நல்லாதான்", "நல்லாவே", "ஒழுங்காத்தான்", "சரியாத்தான்", "nallathan", "nallaave")
+"""So begins a word that calls something all right, as far as nothing is denied beside it."""
+_DENIED = ("இல்ல", "illa", "மாட்ட", "maatt")
 
 Tables = Callable[[Sequence[Word]], Sequence[Scored]]
 Learned = Callable[[Sequence[Word]], Opinion | None]
@@ -40,6 +43,8 @@ def told_apart(
         return told
     found = {scored.category: scored for scored in told}
     for clause in _clauses(words):
+        if _is_fine(words[clause.start : clause.stop]):
+            continue
         others = [at for at in range(len(words)) if at not in clause]
         named = tables(masked(words, others))
         if not named or named[0].score < _NAMED or named[0].category in found:
@@ -52,6 +57,12 @@ def told_apart(
         if named[0].category == Category(best) and scores[best] >= _LEARNED_FROM:
             found[named[0].category] = named[0]
     return tuple(found.values())
+
+
+def _is_fine(clause: Sequence[Word]) -> bool:
+    """Tell "கரண்டெல்லாம் நல்லாத்தான் இருக்கு": what works is no trouble."""
+    fine = any(word.text.startswith(_FINE) for word in clause)
+    return fine and not any(word.text.startswith(_DENIED) for word in clause)
 
 
 def _clauses(words: Sequence[Word]) -> Iterator[range]:
