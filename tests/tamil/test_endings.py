@@ -23,6 +23,17 @@ from agent.tamil.endings import stems, without_courtesy, without_euphonic
         ("கோவையில்", "கோவை"),
         ("நகர்லதான்", "நகர்"),
         ("velacheryla", "velachery"),
+        ("சேலங்க", "சேலம்"),
+        ("தேவாரங்கண்ணே", "தேவாரம்"),
+        ("குத்தாலந்தாண்ணே", "குத்தாலம்"),
+        ("திண்டிவனந்தாம்பா", "திண்டிவனம்"),
+        ("நரிமேடுதேண்ணே", "நரிமேடு"),
+        ("பல்லடத்துக்காரனுங்ணா", "பல்லடம்"),
+        ("ஆலங்குளத்துக்காரன்லா", "ஆலங்குளம்"),
+        ("தென்காசிலெருந்து", "தென்காசி"),
+        ("எலச்சிபாளையத்துலீங்", "எலச்சிபாளையம்"),
+        ("seerangathulenthu", "seerangam"),
+        ("lalkudikaaranga", "lalkudi"),
     ],
 )
 def test_the_stem_is_among_the_possible_ones(spoken, stem):
@@ -58,3 +69,8 @@ def test_courtesy_is_cut(said, bare):
 )
 def test_only_long_names_lose_the_spoken_u(said, bare):
     assert without_euphonic(said) == bare
+
+
+def test_a_verb_of_respect_is_no_name_with_its_end_swallowed() -> None:
+    """கொட்டறாங்க (they pour) sounds like கொட்டாரம் with ங்க."""
+    assert "கொட்டறாம்" not in stems("கொட்டறாங்க")

@@ -2,9 +2,13 @@
 
 import pytest
 
+from agent.tamil.endings import stems
 from agent.tamil.words import split_words
+from agent.understanding.gazetteer import name_key
+from agent.understanding.place_names import PARENTHESIS, locality_names, seat_names
 from agent.understanding.places import PlaceResolver
 from agent.understanding.spoken_names import spoken_forms
+from agent.understanding.tables import read_csv
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +66,39 @@ def test_a_form_is_never_guessed_at(places):
     """சின்ன (small) is one letter from a way to say சென்னை."""
     text = "எங்கூரு சின்னக் கிராமம் பஸ்ஸே வரதில்ல"
     assert places.in_story(text, split_words(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("spoken", "seats"),
+    [
+        ("சிவாசிலேர்ந்து", [205]),
+        ("நாவூர்லேர்ந்து", [163]),
+        ("தேவாரங்க", [200, 201]),
+        ("ஊமச்சிகொளந்தேண்ணே", [189]),
+        ("thinnanur la", [5, 6]),
+        ("கேவீ குப்பந்தாண்ணா", [45]),
+    ],
+)
+def test_a_name_is_found_as_people_say_it(places, spoken, seats):
+    words = split_words(spoken)
+    found = places.asked(spoken, words)
+    assert found is not None
+    assert sorted(c.number for c in found.place.candidates) == seats
+
+
+def test_every_form_that_people_say_is_of_a_name_of_the_tables_and_of_no_other():
+    """An inflected form of another name (செங்கோட்டை, செங்கோடு) would make that one doubtful."""
+    names = [(PARENTHESIS.sub("", n), e.seats) for n, e in (*seat_names(), *locality_names())]
+    seats: dict[str, set[object]] = {}
+    for name, where in names:
+        seats.setdefault(name, set()).add(where)
+    told: dict[str, list[str]] = {}
+    for row in read_csv("spoken_places"):
+        told.setdefault(name_key(row["spoken"]), []).append(row["name_ta"])
+    assert sum(map(len, told.values())) > 400
+    assert [name for ones in told.values() for name in ones if name not in seats] == []
+    for name, where in names:
+        *before, last = name.split() or [""]
+        for stem in stems(last):
+            for own in told.get(name_key(" ".join([*before, stem])), ()):
+                assert where in seats[own], f"{own} is also said of {name}"
