@@ -1,10 +1,10 @@
 """How many names of places are found as people say them.
 
-Usage: ``python benchmarks/names_said.py [--misses] [--least 96] [FILE...]``. Five authors who had not seen the
-code said every name of the tables as it is spoken, bare and in a phrase (tests/data/names_said).
-A form is found when the answer to "where is it?" holds a seat of a place so called, or asks which
-of several is meant. What is left shows where a rule of speech or a row of ``spoken_places.csv``
-is missing.
+Usage: ``python benchmarks/names_said.py [--misses] [--least PERCENT] [FILE...]``.
+Five authors who had not seen the code said every name of the tables as it is spoken, bare and in a
+phrase (tests/data/names_said). A phrase is found when the answer to "where is it?" holds a seat of
+a place so called, or asks which of several is meant. What is left shows where a rule of speech or a
+row of ``spoken_places.csv`` is missing.
 """
 
 from __future__ import annotations

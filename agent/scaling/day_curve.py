@@ -39,10 +39,9 @@ class Curve:
         """Refuse what no day can be: the file it is kept in may be damaged."""
         _check(self.per_s, self.days)
 
-    @property
-    def known(self) -> bool:
-        """Whether every quarter has been watched once."""
-        return min(self.days) > 0
+    def at(self, slot: int) -> float | None:
+        """Return the arrivals a second of a quarter, None when nobody has watched it yet."""
+        return self.per_s[slot] if self.days[slot] else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +65,26 @@ class Curves:
     free: Curve = field(default_factory=Curve)
     today: Today = field(default_factory=Today)
 
-    def of(self, moment: datetime) -> Curve | None:
-        """Return the curve for a moment; the other kind's where its own is not known yet."""
-        own, other = self.working, self.free
-        if not _works(moment.astimezone(IST).date()):
-            own, other = other, own
-        return own if own.known else other if other.known else None
-
     def usual_per_s(self, moment: datetime) -> float | None:
-        """Return the arrivals a second that are usual at a moment, None when not known."""
-        curve = self.of(moment)
-        if curve is None:
-            return None
+        """Return the arrivals a second that are usual at a moment, None when not known.
+
+        A quarter that was never watched on such days is taken from the other kind of days.
+        """
         local = moment.astimezone(IST)
+        own, other = self.working, self.free
+        if not _works(local.date()):
+            own, other = other, own
         at = (local.hour * 3600 + local.minute * 60 + local.second) / SLOT_S - 0.5
         low = int(at // 1)
         part = at - low
-        return curve.per_s[low % SLOTS] * (1 - part) + curve.per_s[(low + 1) % SLOTS] * part
+        rates = []
+        for slot in (low % SLOTS, (low + 1) % SLOTS):
+            rate = own.at(slot)
+            rates.append(other.at(slot) if rate is None else rate)
+        before, after = rates
+        if before is None or after is None:
+            return None
+        return before * (1 - part) + after * part
 
 
 def watched(curves: Curves, arrived: int, since: datetime, now: datetime) -> Curves:

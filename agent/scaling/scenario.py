@@ -25,6 +25,7 @@ POLICIES = (
     "office hours",
     "original rule",
     "original, mended",
+    "ours, no curve",
     "ours",
     "knows the curve",
     "clairvoyant",
@@ -106,7 +107,8 @@ class _Arena:
                 "original rule", Original(self._setting.tiers, self._setting.types), ""
             ),
             "original, mended": self._mended,
-            "ours": self._ours,
+            "ours, no curve": lambda: self._ours("ours, no curve", learn=False),
+            "ours": lambda: self._ours("ours", learn=True),
             "knows the curve": self._foretold,
             "clairvoyant": self._clairvoyant,
         }
@@ -160,9 +162,9 @@ class _Arena:
 
         return _first_good(play(margin) for margin in _MARGINS)
 
-    def _ours(self) -> Outcome:
-        config = Config(self._setting.schedule, self._setting.tiers)
-        return self._run("ours", Ours(self._setting.types, config), "")
+    def _ours(self, policy: str, *, learn: bool) -> Outcome:
+        config = Config(self._setting.schedule, self._setting.tiers, learn=learn)
+        return self._run(policy, Ours(self._setting.types, config), "")
 
     def _clairvoyant(self) -> Outcome:
         setting = self._setting

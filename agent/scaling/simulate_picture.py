@@ -22,6 +22,7 @@ _COLOURS = {
     "office hours": "#b9b9b9",
     "original rule": "#b3541e",
     "original, mended": "#dd9a6c",
+    "ours, no curve": "#7fb59f",
     "ours": "#0b6e4f",
     "knows the curve": "#3f88a5",
     "clairvoyant": "#7a6fb0",

@@ -115,6 +115,7 @@ def report(scenarios: Sequence[Scenario], rate: Price) -> str:
         "always on, office hours: the smallest fleet that serves"
         f" {SERVICE:.1%} in time, known with hindsight. original, mended: drains, starts before"
         " opening and adds the fewest sessions that serve as much, known with hindsight.",
+        "ours, no curve: without what it learns of days; arrivals go on as they were.",
         "knows the curve: the average calls around every minute of the month, outages too, known"
         " with hindsight, and the least margin that serves as much; not the single calls.",
     ]

@@ -73,6 +73,23 @@ def test_a_storm_does_not_make_later_days_stormy():
     assert curves.usual_per_s(MONDAY.replace(hour=11)) == pytest.approx(BUSY / 60, rel=0.05)
 
 
+def test_hours_nobody_ever_watched_leave_the_others_known():
+    """An autoscaler that is off at night learns the day all the same."""
+    curves = watch(Curves(), MONDAY, 3.1, without=(0, 1, 2, 3, 4))
+    thursday = MONDAY + timedelta(days=3)
+    assert curves.usual_per_s(thursday.replace(hour=3)) is None
+    assert curves.usual_per_s(thursday.replace(hour=11)) == pytest.approx(BUSY / 60, rel=0.02)
+
+
+def test_a_book_from_before_the_curves_is_read():
+    old = TypeAdapter(Memory).dump_python(Memory(arrivals_per_s=0.2), mode="json")
+    for key in ("curves", "usual_per_s", "seen_per_s"):
+        del old[key]
+    memory = TypeAdapter(Memory).validate_python(old)
+    assert memory.arrivals_per_s == 0.2
+    assert memory.curves == Curves()
+
+
 def test_hours_nobody_watched_stay_as_they_were():
     curves = watch(Curves(), MONDAY, 1.0)
     curves = watch(curves, MONDAY + timedelta(days=1), 1.1, without=(9, 10, 11))
