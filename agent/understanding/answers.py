@@ -90,7 +90,7 @@ class Replies:
         matches = self._book.find(bare)
         matches = _without_refused(matches)
         said = {match.label for match in matches}
-        taken_back = [m for m in matches if m.label == "correction"]
+        taken_back = [m for m in matches if m.label == "correction" and _denies(m, bare)]
         no_call = [m for m in matches if m.label == "no_callback"]
         same = "other_number" not in said and self._same_number.said(bare, expecting, no_call)
         if expecting is Slot.PHONE and "no_other" in said and not no_call:
@@ -234,6 +234,11 @@ class _SameNumber:
         # The stress may stand apart: "இதே நம்பர் தான்".
         ends = any(w.text.endswith(self._ends) for w in words[number.end - 1 : number.end + 1])
         return ends and any(m.label == "near" and _beside(number, m) for m in around)
+
+
+def _denies(match: Match[str], words: Sequence[Word]) -> bool:
+    """Tell "இல்ல இல்ல" (no, no) from "இல்ல எல்லாரும்" (not, all), whose sound keys are the same."""
+    return not any(word.text.startswith("எ") for word in words[match.start : match.end])
 
 
 def _is_stated(words: Sequence[Word], number: Match[str]) -> bool:

@@ -196,8 +196,11 @@ def _taken_back(before: _Reading, segment: Segment) -> list[int]:
     group, first = len(before.groups[-1]), segment.groups[0]
     same_group = [group] if group == len("".join(first)) else []
     same_number = [before.last] if before.last == len(first[0]) else []
+    same_digit = before.digits.rfind(first[0])  # "63 8 1, no, 8 0 2 ...": from that 8 on
+    again = [len(before.digits) - same_digit] if same_digit > 0 else []
     return [
         *same_group, *same_number, group, len(segment.digits), len("".join(first)), len(first[0]),
+        *again,
     ]  # fmt: skip
 
 
