@@ -26,6 +26,7 @@ from agent.tamil.normalize import clean
 from agent.tamil.words import split_words
 from agent.understanding.classifier import grams
 from agent.understanding.second_opinion import NO_INTENT
+from training.story_files import story_files
 
 FOLDS = 5
 COST = {"category": 0.3, "intent": 0.6}
@@ -34,7 +35,6 @@ KEPT = 20_000
 """N-grams kept, those with the largest weights."""
 OPEN = "*_open*.jsonl"
 """Labelled sentences that may be learned from."""
-STORIES = "lived_*.jsonl"
 PURPOSES = ("intents", "openings", "emergencies", "purposes", "dangers")
 """Files whose first column is an intent and whose second is a category, or empty."""
 
@@ -70,7 +70,7 @@ def taught(folder: Path) -> Iterator[Row]:
 
 def labelled(folder: Path, stories: Path) -> Iterator[Row]:
     """Yield open labelled sentences, then stories; what is held out is never read."""
-    for path in [*sorted(folder.glob(OPEN)), *sorted(stories.glob(STORIES))]:
+    for path in [*sorted(folder.glob(OPEN)), *story_files(stories)]:
         for line in path.read_text("utf-8").splitlines():
             row = json.loads(line)
             if row["asked"] != Slot.COMPLAINT and row["intent"] is not None:
@@ -82,7 +82,7 @@ def labelled(folder: Path, stories: Path) -> Iterator[Row]:
                 row["text"],
                 source if row["intent"] else "answers",
                 codes[0] if codes and row["intent"] == "complaint" else "",
-                frozenset(row["also_ok"]),
+                frozenset([*row["also_ok"], *codes]),
                 row["intent"] or NO_INTENT,
             )
 
@@ -190,7 +190,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--sentences", type=Path, required=True, help="folder of *.tsv")
-    parser.add_argument("--stories", type=Path, required=True, help=f"folder of {STORIES}")
+    parser.add_argument("--stories", type=Path, required=True, help="folder of stories")
     parser.add_argument("--labelled", type=Path, required=True, help=f"folder of {OPEN}")
     parser.add_argument("--out", type=Path, required=True, help="classifier.npz")
     parser.add_argument("--check", action="store_true", help="print the five-fold check first")

@@ -30,6 +30,7 @@ from agent.understanding.day_features import Setting, features_of, features_of_n
 from agent.understanding.days import Days
 from agent.understanding.hearing import hear
 from agent.understanding.rules import Rules
+from training.story_files import story_files
 
 SPREAD = 0.1
 """Variance of a weight before anything is seen (C), chosen by left-out sets."""
@@ -38,8 +39,6 @@ LEAST = 2
 KEPT = 12_000
 """Features kept, those with the largest weights."""
 FOLDS = 10
-STORIES = "lived_*.jsonl"
-"""Stories whose lengths of time are labelled too."""
 RULE = ("rule=", "none:rule=")
 """How features of the rules' verdict begin."""
 
@@ -226,7 +225,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--sentences", type=Path, required=True, help="days.jsonl")
-    parser.add_argument("--stories", type=Path, required=True, help=f"folder of {STORIES}")
+    parser.add_argument("--stories", type=Path, required=True, help="folder of stories")
     parser.add_argument("--labelled", type=Path, required=True, help="folder of *_open*.jsonl")
     parser.add_argument("--out", type=Path, required=True, help="day_choice.npz")
     parser.add_argument("--check", action="store_true", help="print what left-out sentences give")
@@ -236,7 +235,7 @@ def main() -> None:
         _save(args.out, none)
     reader = Reader()
     rows = list(rows_of(args.sentences))
-    for path in sorted(args.stories.glob(STORIES)):
+    for path in story_files(args.stories):
         rows.extend(rows_of(path, path.stem))
     known = {row.text for row in rows}  # taken in before the rules were mended on them
     for path in sorted(args.labelled.glob("*_open*.jsonl")):

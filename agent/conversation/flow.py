@@ -175,12 +175,13 @@ def _take_in(state: FlowState, turn: UnderstoodTurn) -> Step:
     if state.expect is Slot.CONFIRM:
         return filing.after_confirm(state, taken, turn)
     reopened = taken.corrections > state.corrections
-    if not (answered or reopened or state.expect in (None, Slot.CONSENT)):
+    doubted = emergency.doubts_danger(taken, turn)
+    if not (answered or reopened or doubted or state.expect in (None, Slot.CONSENT)):
         return filing.again(state, taken, turn)
+    if doubted:
+        return ask(taken, Slot.DANGER)
     if known_caller.may_resume(taken):
         return ask(taken, Slot.RESUME)
-    if turn.categories and emergency.doubts_danger(taken, turn):
-        return ask(taken, Slot.DANGER)
     if turn.categories and known_caller.same_issue(taken) is not None:
         return known_caller.ask_same(taken)
     return next_step(taken)

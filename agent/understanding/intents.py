@@ -24,7 +24,7 @@ _ASKED_REACH = 3
 """So many words may part "treading on snakes" from "can one go?"."""
 _LATIN_KEY = 5
 """Shorter sound keys say too little to read a Latin word by a Tamil pattern: sorry is no சூரி."""
-_STOP = re.compile("([கசடதபற])(?:்\\1)?")
+_STOP = re.compile("ட்ற|([கசடதபற])(?:்\\1)?")
 _LATIN_STOP = re.compile("ck|[kgqc]+h?|s+h?|[jxz]|[td]+h?|[pbf]+h?")
 _RETROFLEX = re.compile("[ழள]")
 """Sounds for which Latin script has zh, or the speech of many a district puts them."""
@@ -43,6 +43,8 @@ class Hazard:
 
     name: str
     evidence: str
+    called: bool = False
+    """Help is called for in so many words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Emergencies:
         data = read_toml("emergency")
         self._hazards: list[Mapping[str, Any]] = data["hazard"]
         self._deeds = frozenset(data["deeds"])
+        self._harmless = tuple(data["harmless"])
         unreal = data["unreal"]
         self._unreal_endings = tuple(unreal["endings"])
         self._real_endings = tuple(unreal["but"])
@@ -102,13 +105,14 @@ class Emergencies:
         for hazard in self._hazards:
             for sign in self._signs(hazard, scene, words, short=short):
                 if not _over(scene, sign, hazard):
-                    return Hazard(hazard["name"], sign.evidence)
+                    called = bool(scene.classes.get("urgent"))
+                    return Hazard(hazard["name"], sign.evidence, called)
         return None
 
     def _scene(self, words: Sequence[Word], number_ends: Mapping[int, int]) -> _Scene:
         by_label: defaultdict[_Label, list[Match[_Label]]] = defaultdict(list)
         for match in self._book.find(words, number_ends):
-            if _credible(match, words):
+            if _credible(match, words) and not self._is_harmless(match, words):
                 by_label[match.label].append(match)
         supposed = self._supposed(by_label, words)
         classes = {name: ms for (group, name), ms in by_label.items() if group == "class"}
@@ -125,6 +129,10 @@ class Emergencies:
         called = classes.get("urgent", [])
         classes["urgent"] = [m for m in called if not words[m.end - 1].text.endswith(self._never)]
         return _Scene(by_label, classes)
+
+    def _is_harmless(self, match: Match[_Label], words: Sequence[Word]) -> bool:
+        said = words[match.start].text
+        return said.startswith(self._harmless) and not match.source.startswith(self._harmless)
 
     def _signs(
         self, hazard: Mapping[str, Any], scene: _Scene, words: Sequence[Word], *, short: bool

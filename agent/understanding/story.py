@@ -42,6 +42,8 @@ class Story:
     intent: Intent | None
     agreed: bool = True
     """Whether tables and classifier find the same intent."""
+    suspected: Hazard | None = None
+    """A danger that may be meant: it is asked about."""
 
     @property
     def asks(self) -> Aside | None:
@@ -79,7 +81,8 @@ class StoryReader:
         hazard = self._emergencies.find(words, heard.number_ends, cry=heard.expecting not in DETAIL)
         signals = self._purposes.find(words, heard.number_ends)
         opinion = self._classifier.read(words) if heard.expecting in STORY else None
-        hazard = second_opinion.danger(hazard, opinion, words)
+        danger = second_opinion.danger(hazard, opinion, words)
+        hazard = danger.hazard
         # "நாய்ங்களா" hurled at the office is no stray dog.
         categories = self._troubles(masked(words, signals.rude), heard)
         if hazard is not None:
@@ -94,7 +97,7 @@ class StoryReader:
         if intent is Intent.COMPLAINT and not categories:
             guessed = second_opinion.guessed_trouble(opinion)
             categories = (guessed,) if guessed is not None else ()
-        return Story(None, signals, categories, intent, agreed)
+        return Story(None, signals, categories, intent, agreed, danger.suspected)
 
     def _troubles(self, words: tuple[Word, ...], heard: Heard) -> tuple[Scored, ...]:
         """Read the troubles, where the open question leaves room for one."""
@@ -147,6 +150,9 @@ class StoryReader:
             reasons = [decision("emergency", story.hazard.name, story.hazard.evidence, 1.0)]
         elif story.intent in _NO_COMPLAINT:
             categories, reasons = (), []
+        elif story.suspected is not None:
+            named = story.suspected
+            reasons.append(decision(Slot.DANGER, named.name, named.evidence, DISPUTED))
         if story.intent is not None:
             evidence = story.signals.found.get(story.intent.value, "category")
             sure = 1.0 if story.agreed else DISPUTED

@@ -213,6 +213,16 @@ def test_after_a_flood_it_is_asked_whether_anybody_is_in_danger():
     assert advance(asked.state, YES, NOW).state.emergency
 
 
+def test_a_danger_that_is_only_suspected_is_asked_about():
+    suspected = Decision("danger", "snake", "rule", "snake bit", 0.6)
+    asked = last(YES, replace(STORY, decisions=(*STORY.decisions, suspected)))
+    assert asked.expect is Slot.DANGER
+    assert not asked.state.emergency
+    assert advance(asked.state, YES, NOW).state.emergency
+    nothing_else = last(YES, turn("அவனுக்கு என்னமோ ஆயிருச்சு", decisions=(suspected,)))
+    assert nothing_else.expect is Slot.DANGER
+
+
 def test_despair_is_answered_before_anything_else():
     step = last(YES, turn("சாகப் போறேன்", topic=Topic.DESPAIR))
     assert prompts(step)[0] == "emergency_despair"

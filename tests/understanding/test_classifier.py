@@ -10,6 +10,7 @@ from agent.understanding.classifier import Classifier, Opinion, grams, word_gram
 from agent.understanding.intents import Hazard
 from agent.understanding.keywords import Scored
 from agent.understanding.second_opinion import (
+    Danger,
     danger,
     guessed_trouble,
     is_sure,
@@ -153,23 +154,36 @@ def test_purposes_are_weighed(table, learned, intent, agreed) -> None:
 NAMED = Hazard("fire", "தீ பிடிச்சு")
 
 
+CRIED = Hazard("fire", "தீ பிடிச்சு", called=True)
+LEARNED = Hazard("learned", "classifier")
+SHORT = "காப்பாத்துங்க சீக்கிரம் யாராவது ஓடி வாங்க"
+LONG = f"{SHORT} {SHORT} {SHORT}"
+
+
 @pytest.mark.parametrize(
-    ("table", "learned", "found"),
+    ("said", "table", "learned", "found"),
     [
-        (NAMED, -1.5, NAMED),
-        (None, -0.3, None),
-        (None, 0.9, Hazard("learned", "classifier")),
+        (SHORT, NAMED, -1.5, Danger(NAMED)),
+        (LONG, NAMED, -0.8, Danger(NAMED)),
+        (LONG, NAMED, -1.5, Danger(None, NAMED)),
+        (LONG, CRIED, -1.5, Danger(CRIED)),
+        (LONG, None, -0.6, Danger(None)),
+        (LONG, None, -0.3, Danger(None, LEARNED)),
+        (SHORT, None, -0.3, Danger(None)),
+        (SHORT, None, 0.9, Danger(LEARNED)),
     ],
 )
-def test_danger_is_found_by_both_and_never_taken_back_once_named(table, learned, found) -> None:
-    words = split_words("காப்பாத்துங்க சீக்கிரம் யாராவது ஓடி வாங்க")
+def test_danger_is_found_by_both_and_what_is_doubted_is_asked_about(
+    said, table, learned, found
+) -> None:
+    words = split_words(said)
     assert danger(table, opinion_of({}, {"emergency": learned}), words) == found
-    assert danger(table, None, words) == table
+    assert danger(table, None, words) == Danger(table)
 
 
 def test_a_few_words_are_left_to_the_tables() -> None:
     opinion = opinion_of({}, {"emergency": 2.0, "abuse": 2.0, "complaint": -1.0})
-    assert danger(None, opinion, split_words("போர்வெல் மோட்டார்")) is None
+    assert danger(None, opinion, split_words("போர்வெல் மோட்டார்")) == Danger(None)
     assert purpose(Intent.COMPLAINT, opinion, length=2) == (Intent.COMPLAINT, True)
 
 

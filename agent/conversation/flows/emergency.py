@@ -79,7 +79,7 @@ def doubts_danger(state: FlowState, turn: UnderstoodTurn) -> bool:
     """Whether it must be asked if somebody is in danger now."""
     if Slot.DANGER in state.closed or state.emergency or turn.emergency:
         return False
-    if DANGEROUS & set(turn.categories):
+    if any(d.field == Slot.DANGER for d in turn.decisions) or DANGEROUS & set(turn.categories):
         return True
     disputed = any(d.field == "intent" and d.score <= _DISPUTED for d in turn.decisions)
     return disputed and bool(DOUBTED & set(turn.categories))
