@@ -84,8 +84,12 @@ class PlaceResolver:
         mentions: Sequence[Mention],
         found: FoundPlace | None,
     ) -> FoundPlace | None:
-        """Return what the learned choice makes of a story in which the rules found ``found``."""
-        if self._judge is None or found is None:
+        """Return what the learned choice makes of a story in which the rules found ``found``.
+
+        Places that the rules all take for somewhere else are weighed too; without any there is
+        nothing to choose.
+        """
+        if self._judge is None or all(m.role is Role.DENIED for m in mentions):
             return found
         rules = _seats(found)
         kinds = [self._finder.care.kind(words, m) for m in mentions]
