@@ -36,7 +36,7 @@ from agent.understanding.mentions import MentionFinder
 from agent.understanding.phones import nine_digits
 from agent.understanding.place_cues import Cues, seats_of
 from agent.understanding.place_entries import Size
-from agent.understanding.place_judge import PlaceJudge, Weighed
+from agent.understanding.place_judge import DOUBTED, PlaceJudge, Weighed
 from agent.understanding.places import PlaceResolver
 from agent.understanding.rules import Rules
 from agent.understanding.score import Labelled, Outcome, judge
@@ -82,18 +82,19 @@ class Before(MentionFinder):
         self.row = ""
         """Id of the sentence that is read."""
 
-    def find(self, words: Sequence[Word], *, asked: bool) -> tuple[Mention, ...]:
+    def in_story(self, words: Sequence[Word]) -> tuple[tuple[Mention, ...], tuple[Mention, ...]]:
         """Return today's mentions as far as they were found then, with their parts of then."""
-        found = super().find(words, asked=asked)
+        found, doubted = super().in_story(words)
         then = self.then.get(self.row)
-        if then is None or asked:
-            return found
-        return tuple(
+        if then is None:
+            return found, doubted
+        recorded = tuple(
             replace(mention, role=Role[part])
             for first, last, part in then
             for mention in found
             if words[mention.start].start < last and first < words[mention.end - 1].end
         )
+        return recorded, doubted
 
 
 class Listener(PlaceJudge):
@@ -110,9 +111,11 @@ class Listener(PlaceJudge):
         mentions: Sequence[Mention],
         verdict: Collection[int],
         kinds: Sequence[str],
+        *,
+        asked: bool = False,
     ) -> Weighed | None:
         """Note the mentions and their cues."""
-        self.heard = (mentions, self.cues.read(words, mentions, verdict, kinds))
+        self.heard = (mentions, self.cues.read(words, mentions, verdict, kinds, asked=asked))
         return None
 
 
@@ -174,7 +177,7 @@ def told(folder: Path) -> Iterator[tuple[Labelled, str]]:
 def _stories(path: Path, source: str) -> Iterator[tuple[Labelled, str]]:
     for line in path.read_text("utf-8").splitlines():
         row = Labelled.model_validate({**BLANK, **json.loads(line)})
-        if row.asked is Slot.COMPLAINT:
+        if row.asked in (Slot.COMPLAINT, Slot.PLACE):
             yield row, source
 
 
@@ -197,14 +200,20 @@ def record(rows: Iterable[tuple[Labelled, str]], then: Then, path: Path) -> None
             mentions: Sequence[Mention],
             verdict: Collection[int],
             kinds: Sequence[str],
+            *,
+            asked: bool = False,
         ) -> None:
             seen.append(
-                [(words[m.start].start, words[m.end - 1].end, m.role.name) for m in mentions]
+                [
+                    (words[m.start].start, words[m.end - 1].end, m.role.name)
+                    for m, kind in zip(mentions, kinds, strict=True)
+                    if not kind.startswith(DOUBTED)
+                ]
             )
 
     with path.open("a", encoding="utf-8") as out:
         for row, source in rows:
-            if row.id in then or source == UNRECORDED:
+            if row.id in then or source == UNRECORDED or row.asked is not Slot.COMPLAINT:
                 continue
             seen.clear()
             reader.outcome(row, Recorder())
@@ -280,7 +289,8 @@ def cross_check(reader: Reader, stories: Sequence[Story], group: Callable[[Story
 
 def oracle(stories: Sequence[Story]) -> tuple[int, int]:
     """Return in how many stories with a place some mention can be it, and how many those are."""
-    placed = [s for s in stories if s.row.seats and s.source != UNRECORDED]
+    told = [s for s in stories if s.row.asked is Slot.COMPLAINT and s.source != UNRECORDED]
+    placed = [s for s in told if s.row.seats]
     return sum(any(s.meant) for s in placed), len(placed)
 
 

@@ -15,6 +15,11 @@ from agent.tamil.words import Word
 from agent.understanding.gazetteer import Gazetteer
 from agent.understanding.mention_roles import Mention, Role
 from agent.understanding.mention_words import LOCATIVE, clause, says
+from agent.understanding.place_entries import Size
+
+_MAY_BE_MEANT = "personal"
+"""Names that people and things bear too, of which a story may mean the place. Of common words
+(கம்பம், a pole) it hardly ever does."""
 
 
 class Care:
@@ -38,6 +43,7 @@ class Care:
         self._calls_from = tuple(data["calls_from"])
         self._introduced_by = frozenset(data["introduced_by"])
         self._where_words = frozenset(data["where_words"])
+        self._kin = tuple(data["kin"])
 
     def in_story(self, words: Sequence[Word], found: list[Mention]) -> tuple[Mention, ...]:
         """Return the mentions of a story without words that are no names there."""
@@ -113,6 +119,15 @@ class Care:
             or self._stands_alone(words, m)
             or any(same_district(self._gazetteer, m, s) for s in safe)
         )
+
+    def may_be_meant(self, words: Sequence[Word], mention: Mention) -> bool:
+        """Tell whether a word that the rules do not trust may name a place ("மண்டபத்துல")."""
+        if mention.role in (Role.DENIED, Role.BESIDE) or mention.size is Size.OUTSIDE:
+            return False
+        after = words[mention.end].text if mention.end < len(words) else ""
+        if after.startswith(self._kin):
+            return False  # "பழனி அண்ணன் வீட்டு பக்கத்துல"
+        return self.kind(words, mention) == _MAY_BE_MEANT
 
     def kind(self, words: Sequence[Word], mention: Mention) -> str:
         """Return the list of names that need care on which the mention stands, or ""."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from agent.tamil.endings import without_courtesy
@@ -36,10 +37,11 @@ class Unmeant:
         self._flowing = tuple(data["flowing"])
 
     def apply(self, words: Sequence[Word], found: list[Mention]) -> list[Mention]:
-        """Return the mentions with DENIED and BESIDE where nobody means the place."""
+        """Return the mentions with DENIED where nobody means the place, without names of water."""
         found = [self._by_slip(words, self._by_quotation(words, m), found) for m in found]
+        found = _denied_when_said_again(found)
         found = self._by_pronoun(words, self._referred_back(words, found))
-        return [replace(m, role=Role.BESIDE) if self._is_water(words, m) else m for m in found]
+        return [m for m in found if not self._is_water(words, m)]
 
     def _by_quotation(self, words: Sequence[Word], mention: Mention) -> Mention:
         """In "மெட்ராஸ் சைதாப்பேட்டன்னு போட்றாதீங்க" the name is what must not be written."""
@@ -106,10 +108,23 @@ class Unmeant:
         """Tell "சிறுவாணி தண்ணி" and "நொய்யல் ஆத்துல": water of that name, drunk and flowing far off."""
         if mention.end - mention.start != 1 or mention.end == len(words):
             return False
-        named = words[mention.start].text in self._waters
+        named = words[mention.start].text.removesuffix("த்") in self._waters
         texts = [word.text for word in words[mention.end : mention.end + LOOK_AHEAD]]
         return named and " ".join(texts).startswith(self._flowing)
 
 
 def _seats(mention: Mention) -> set[int]:
     return {number for entry in mention.entries for number, _ in entry.seats}
+
+
+def _denied_when_said_again(found: list[Mention]) -> list[Mention]:
+    """In "குத்தாலம், இருங்க, குத்தாலம் இல்லீங்க கதிராமங்கலம்" the first is not meant either."""
+    result = list(found)
+    inside = [at for at, mention in enumerate(found) if _seats(mention)]
+    for first, second in pairwise(inside):
+        denied = found[second]
+        later = [m for m in found[second + 1 :] if m.role is not Role.DENIED]
+        again = denied.role is Role.DENIED and _seats(found[first]) == _seats(denied)
+        if again and any(_seats(m) - _seats(denied) for m in later):
+            result[first] = replace(found[first], role=Role.DENIED)
+    return result

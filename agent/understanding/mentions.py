@@ -82,13 +82,24 @@ class MentionFinder:
             asked: whether a place was asked for; then ordinary words count as names too, and a
                 slip of the recogniser is forgiven when only one place sounds like it.
         """
-        keys = [stem_keys(word) for word in words]
-        found = self._scan(words, keys, asked=asked)
         if not asked:
-            return self.care.in_story(words, found)
+            return self.in_story(words)[0]
+        keys = [stem_keys(word) for word in words]
+        found = self._scan(words, keys, asked=True)
         if not found:
             found = self._sound_alikes(words, keys)
         return self.care.asked(words, self._without_loose(found))
+
+    def in_story(self, words: Sequence[Word]) -> tuple[tuple[Mention, ...], tuple[Mention, ...]]:
+        """Return the places named in a story, and the names there that are mere words to the rules.
+
+        Args:
+            words: the utterance.
+        """
+        keys = [stem_keys(word) for word in words]
+        found = self._scan(words, keys, asked=False)
+        kept = self.care.in_story(words, found)
+        return kept, tuple(m for m in found if m not in kept and self.care.may_be_meant(words, m))
 
     def is_filler(self, word: Word) -> bool:
         """Tell whether the word is said around places but names none."""

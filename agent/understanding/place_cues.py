@@ -71,6 +71,8 @@ class Cues:
         mentions: Sequence[Mention],
         verdict: Collection[int],
         kinds: Sequence[str],
+        *,
+        asked: bool = False,
     ) -> list[list[str]]:
         """Return the cues of each mention, each once.
 
@@ -79,6 +81,7 @@ class Cues:
             mentions: the places named in it, in order, with the parts the rules gave them.
             verdict: the seats that the rules alone would take.
             kinds: of each mention, which list of names that need care it stands on, or "".
+            asked: whether a place was asked for.
         """
         seats = [frozenset(seats_of(m)) for m in mentions]
         rules = frozenset(verdict)
@@ -86,12 +89,17 @@ class Cues:
         for at, mention in enumerate(mentions):
             rivals, friends = _others(mentions, seats, at)
             state = "vs" if rivals else "alone"
+            end = ending(words, mention)
             own = [
-                f"end {ending(words, mention)}", f"role {mention.role.name}", f"kind {kinds[at]}",
+                f"end {end}", f"role {mention.role.name}", f"kind {kinds[at]}",
+                *([f"{kinds[at]} {end}"] if kinds[at] else []),
             ]  # fmt: skip
+            share = f"rules {_share(seats[at], rules)}"
+            if asked:
+                own += [f"asked {cue}" for cue in (*own, share)]
             around = list(self._around(words, mentions, at))
             cues = [
-                *own, f"size {mention.size.name}", f"rules {_share(seats[at], rules)}",
+                *own, f"size {mention.size.name}", share,
                 f"rivals {min(len(rivals), _MANY)}",
                 f"again {int(any(i > at for i in friends))}{int(any(i < at for i in friends))}",
                 *_against(words, mentions, at, rivals),
@@ -107,6 +115,8 @@ class Cues:
         me = mentions[at]
         left = mentions[at - 1].end if at else 0
         right = mentions[at + 1].start if at + 1 < len(mentions) else len(words)
+        stop = next((i for i in range(me.end, right) if words[i].gap), right)
+        start = next((i for i in range(me.start, left, -1) if words[i].gap), left)
         if left == me.start and at:
             yield "Ljoined"
         if right == me.end and at + 1 < len(mentions):
@@ -114,9 +124,9 @@ class Cues:
         yield "Lsome" if me.start else "Lstart"
         if me.end == len(words):
             yield "Rend"
-        for step, word in enumerate(words[me.end : min(right, me.end + _AHEAD)]):
+        for step, word in enumerate(words[me.end : min(stop, me.end + _AHEAD)]):
             yield from self._word("R", step, word)
-        for step, word in enumerate(reversed(words[max(left, me.start - _BACK) : me.start])):
+        for step, word in enumerate(reversed(words[max(start, me.start - _BACK) : me.start])):
             yield from self._word("L", step, word)
 
     def _word(self, side: str, step: int, word: Word) -> Iterator[str]:

@@ -9,6 +9,7 @@ choice is between *mentions*: which seats a name can mean stays with the tables.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -28,6 +29,10 @@ _SAID_SO = 2.0
 _NONE_BELOW = -1.0
 """A place with a lower score is not meant: to ask for one that was said costs a caller half as much
 as to correct one that was not meant (chosen on left-out authors)."""
+DOUBTED = "doubted"
+"""How the kind of a word begins that the rules take for no name at all."""
+_UNHEARD_FROM = 1.0
+"""From this score on a place is meant where the rules heard none: far likelier than not."""
 _NEVER_ALONE = frozenset({"dependent", "generic"})
 """Names of things that every town has."""
 _ASIDE = frozenset({Role.BESIDE, Role.CALLER})
@@ -79,6 +84,8 @@ class PlaceJudge:
         mentions: Sequence[Mention],
         verdict: Collection[int],
         kinds: Sequence[str],
+        *,
+        asked: bool = False,
     ) -> Weighed | None:
         """Return the mentions with the likeliest one chosen; None where the rules stand.
 
@@ -86,8 +93,11 @@ class PlaceJudge:
             words: the utterance.
             mentions: the places named in it, in order, with the parts the rules gave them.
             verdict: the seats that the rules alone would take.
-            kinds: of each mention, which list of names that need care it stands on, or "".
+            kinds: of each mention, which list of names that need care it stands on, or ""; after
+                ``DOUBTED`` where the rules take it for no name.
+            asked: whether a place was asked for: then one of them is meant.
         """
+        doubted = [kind.startswith(DOUBTED) for kind in kinds]
         if any(m.role is Role.SEAT for m in mentions):
             return None  # the constituency itself was named
         if any(m.size is Size.OUTSIDE and m.role is not Role.DENIED for m in mentions):
@@ -95,18 +105,24 @@ class PlaceJudge:
         later = words[mentions[-1].end :] if mentions else ()
         if any(word.text in self._here for word in later):
             return None  # "..., இங்க தண்ணி வரல": the rules know where the caller is
-        cues = self._cues.read(words, mentions, verdict, kinds)
+        cues = self._cues.read(words, mentions, verdict, kinds, asked=asked)
         known = self._weights
         scores = [self._bias + sum(known.get(cue, 0.0) for cue in found) for found in cues]
-        chosen = self._choose(words, mentions, scores, kinds)
+        heard = bool(verdict)
+        least = [
+            -math.inf if asked else _NONE_BELOW if heard and not doubt else _UNHEARD_FROM
+            for doubt in doubted
+        ]
+        chosen = self._choose(words, mentions, scores, kinds, least)
         if chosen is None:
             return None
         roles, best = chosen
         new = tuple(
-            m if role is m.role else replace(m, role=role)
-            for m, role in zip(mentions, roles, strict=True)
+            m if roles[at] is m.role else replace(m, role=roles[at])
+            for at, m in enumerate(mentions)
+            if at == best or not doubted[at]
         )
-        if new == tuple(mentions):
+        if new == tuple(m for m, doubt in zip(mentions, doubted, strict=True) if not doubt):
             return None
         return Weighed(new, self._why(cues, scores, best))
 
@@ -116,6 +132,7 @@ class PlaceJudge:
         mentions: Sequence[Mention],
         scores: Sequence[float],
         kinds: Sequence[str],
+        least: Sequence[float],
     ) -> tuple[list[Role], int | None] | None:
         """Return each mention's part, and which is meant (None: none); None to leave all alone."""
         roles = [m.role for m in mentions]
@@ -128,7 +145,7 @@ class PlaceJudge:
         told = max(own, key=lambda at: scores[at], default=best)
         if scores[best] - scores[told] < _SAID_SO:
             best = told
-        if scores[best] < _NONE_BELOW:
+        if scores[best] < least[best]:
             nothing = [Role.BESIDE if at in meant else role for at, role in enumerate(roles)]
             return None if own else (nothing, None)
         if roles[best] in _ASIDE or roles[best] is Role.ROAD:

@@ -9,6 +9,11 @@ from collections.abc import Iterator
 from agent.understanding.place_entries import Beyond, Entry, Seat, Size
 from agent.understanding.tables import read_csv, read_toml
 
+_SIDES = {
+    "கிழக்கு": ("ஈஸ்ட்", "ஈஸ்ட்டு"), "மேற்கு": ("வெஸ்ட்", "வெஸ்ட்டு"),
+    "வடக்கு": ("நார்த்", "நார்த்து"), "தெற்கு": ("சவுத்", "சவுத்து"),
+}  # fmt: skip
+"""Sides of a town, and how English says them in Tamil script."""
 PARENTHESIS = re.compile(r"\s*\([^)]*\)")
 """The qualifier of a name, which is not spoken."""
 _CONFIDENCE = {"high": 1.0, "medium": 0.8}
@@ -59,6 +64,7 @@ def locality_names() -> Iterator[tuple[str, Entry]]:
         )
         known_as = [name, first["locality_ta"], *aliases[name]]
         known_as += [short for full in known_as for short in _shortened(full, towns)]
+        known_as += [mixed for full in known_as for mixed in _mixed(full)]
         for spelling in _spellings(*known_as):
             yield spelling, entry
 
@@ -79,6 +85,13 @@ def _shortened(name: str, towns: dict[str, list[str]]) -> list[str]:
     if not part or part.startswith("("):
         return []
     return [f"{short} {part}" for short in towns.get(town, ())]
+
+
+def _mixed(name: str) -> list[str]:
+    """Return "அண்ணா நகர் வெஸ்ட்" and "வெஸ்ட் அண்ணா நகர்" for "அண்ணா நகர் மேற்கு"."""
+    town, _, side = name.rpartition(" ")
+    said = _SIDES.get(side, ())
+    return [mixed for word in said if town for mixed in (f"{town} {word}", f"{word} {town}")]
 
 
 def _size(kind: str, seats: int, district_town: bool) -> Size:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from agent.complaint import Place, SeatCandidate, Slot
 from agent.tamil.words import Word, spaced, split_words
@@ -17,7 +18,7 @@ from agent.understanding.mention_roles import Mention, Role
 from agent.understanding.mentions import MentionFinder
 from agent.understanding.place_cues import seats_of
 from agent.understanding.place_entries import Size
-from agent.understanding.place_judge import PlaceJudge
+from agent.understanding.place_judge import DOUBTED, PlaceJudge
 
 MAX_CANDIDATES = 6
 _POINTED = 0.5
@@ -73,27 +74,30 @@ class PlaceResolver:
             after: index of the word after the last correction ("இல்ல இல்ல"); what was named
                 before it was taken back when something is named after it.
         """
-        mentions = _kept(self._finder.find(words, asked=False), after)
+        named, doubted = self._finder.in_story(words)
+        mentions = _kept(named, after)
         found = self._resolve(text, words, mentions, None, asked=False)
-        return self._judged(text, words, mentions, found)
+        return self._judged(text, words, mentions, _kept(doubted, after), found)
 
     def _judged(
         self,
         text: str,
         words: Sequence[Word],
         mentions: Sequence[Mention],
+        doubted: Sequence[Mention],
         found: FoundPlace | None,
     ) -> FoundPlace | None:
         """Return what the learned choice makes of a story in which the rules found ``found``.
 
-        Places that the rules all take for somewhere else are weighed too; without any there is
-        nothing to choose.
+        Places that the rules all take for somewhere else are weighed too, and words that may be
+        names; without any there is nothing to choose.
         """
-        if self._judge is None or all(m.role is Role.DENIED for m in mentions):
+        named = sorted((*mentions, *doubted), key=lambda m: m.start)
+        if self._judge is None or all(m.role is Role.DENIED for m in named):
             return found
         rules = _seats(found)
-        kinds = [self._finder.care.kind(words, m) for m in mentions]
-        weighed = self._judge.weigh(words, mentions, rules, kinds)
+        kinds = [self._kind(words, m, doubted=m in doubted) for m in named]
+        weighed = self._judge.weigh(words, named, rules, kinds)
         if weighed is None:
             return found
         again = self._resolve(text, words, weighed.mentions, None, asked=False)
@@ -102,6 +106,33 @@ class PlaceResolver:
         if _seats(again) < rules and any(rules <= seats_of(m) for m in mentions):
             return found  # what one name leaves open stays open: the caller says the district
         return replace(again, why=weighed.why)
+
+    def _chosen(
+        self, text: str, words: Sequence[Word], mentions: Sequence[Mention], found: FoundPlace
+    ) -> FoundPlace:
+        """Return what the learned choice makes of an answer that names places far apart.
+
+        Where the rules heard more than bare names ("X, near Y", "not X") they stand, and names
+        side by side stay a contradiction to ask about.
+        """
+        pairs = list(pairwise(mentions))
+        apart = any(not seats_of(a) & seats_of(b) for a, b in pairs)
+        beside = any(a.end == b.start for a, b in pairs)
+        bare = all(m.role in (Role.PLACE, Role.BESIDE) for m in mentions)
+        if self._judge is None or beside or not (apart and bare):
+            return found
+        kinds = [self._kind(words, m, doubted=False) for m in mentions]
+        weighed = self._judge.weigh(words, mentions, _seats(found), kinds, asked=True)
+        if weighed is None:
+            return found
+        again = self._resolve(text, words, weighed.mentions, None, asked=True)
+        if again is None or not again.place.candidates:
+            return found
+        return replace(again, why=weighed.why)
+
+    def _kind(self, words: Sequence[Word], mention: Mention, *, doubted: bool) -> str:
+        kind = self._finder.care.kind(words, mention)
+        return f"{DOUBTED} {kind}" if doubted else kind
 
     def asked(
         self, text: str, words: Sequence[Word], known: Place | None = None, after: int = 0
@@ -124,6 +155,8 @@ class PlaceResolver:
             if narrowed is not None:
                 return narrowed
         found = self._resolve(text, words, mentions, known, asked=True)
+        if known is None and found is not None:
+            found = self._chosen(text, words, mentions, found)
         if found is None and known is not None and known.locality_ta:
             found = self._part_of(known.locality_ta, words)
         return found or self._unknown(text, words)

@@ -20,7 +20,14 @@ def test_a_slip_of_the_tongue_is_dropped(places):
     assert seats(places, "போளூர்... ச்சே, வந்தவாசில ரோடு சரியில்ல") == [69]
 
 
-@pytest.mark.parametrize("text", ["சிறுவாணி தண்ணி வரல", "புழல் ஏரி தண்ணி கலங்கலா வருது"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "சிறுவாணி தண்ணி வரல",
+        "சிறுவாணித் தண்ணி வாரம் ஒருக்கா வருது",
+        "புழல் ஏரி தண்ணி கலங்கலா வருது",
+    ],
+)
 def test_water_called_like_a_place_is_no_place(places, text):
     assert seats(places, text) == []
 
@@ -53,3 +60,9 @@ def test_a_name_that_must_not_be_written_down_is_left_out(places, text, seat):
 
 def test_what_must_be_written_down_stays(places):
     assert seats(places, "திருச்செந்தூர்னு எழுதிக்குங்க, தண்ணி வரல") == [215]
+
+
+def test_a_name_said_twice_and_then_denied_is_denied_both_times(places):
+    said = "குத்தாலம் செத்த இருங்க குத்தாலம் இல்லீங்க கதிராமங்கலம் வனதுர்க்கை கோயில் தெரு"
+    found = places.asked(said, split_words(said))
+    assert [c.number for c in found.place.candidates] == [170]
