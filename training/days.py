@@ -32,7 +32,7 @@ from agent.understanding.hearing import hear
 from agent.understanding.rules import Rules
 from training.story_files import story_files
 
-SPREAD = 0.1
+SPREAD = 0.2
 """Variance of a weight before anything is seen (C), chosen by left-out sets."""
 LEAST = 2
 """A feature seen in fewer readings is not learned."""
@@ -172,6 +172,8 @@ def check(table: Table) -> None:
     fold = np.random.default_rng(0).integers(0, FOLDS, len(sources))
     parts: list[tuple[str, np.ndarray]] = [(s, sources == s) for s in sorted(set(sources[fresh]))]
     parts += [(w, fresh & (ways == w)) for w in sorted(set(ways[fresh]))]
+    counts = np.array([case.row.days is not None for case in table.cases])
+    parts = [(name, part) for name, part in parts if (part & counts).any()]
     for name, left_out in parts:
         _print(f"left out: {name}", table, _guesses(table, [left_out]))
     _print("a tenth at a time", table, _guesses(table, [fresh & (fold == f) for f in range(FOLDS)]))
