@@ -13,7 +13,7 @@ from agent.understanding.hearing import ASIDE_STORY, CHECKING, DETAIL, STORY, He
 from agent.understanding.intents import Emergencies, Hazard, Purposes, Signals
 from agent.understanding.keywords import DISPUTED, Keywords, Scored
 from agent.understanding.places import FoundPlace
-from agent.understanding.several import told_apart
+from agent.understanding.several import Several
 
 _SURE = 8.0
 """From this score on a trouble was named so clearly that asking for a person comes after it."""
@@ -63,6 +63,7 @@ class StoryReader:
         self._classifier = Classifier.load()
         self._emergencies = Emergencies()
         self._purposes = Purposes()
+        self._several = Several()
 
     def named(self, words: Sequence[Word], heard: Heard) -> tuple[Scored, ...]:
         """Return the troubles that the tables find in some words of an utterance."""
@@ -112,7 +113,7 @@ class StoryReader:
         judge = self._judge if heard.expecting in STORY else None
         told = told or self._keywords.categories(words, ends, judge)
         if judge is not None and not later:
-            told = told_apart(
+            told = self._several.told_apart(
                 words,
                 told,
                 lambda said: self._keywords.categories(said, ends),
