@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +22,17 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
-from agent.complaint import Slot
+from agent.complaint import Intent, Slot
 from agent.tamil.normalize import clean
 from agent.tamil.words import split_words
-from agent.understanding.classifier import grams
-from agent.understanding.second_opinion import NO_INTENT
+from agent.understanding.classifier import Opinion, grams
+from agent.understanding.intents import Emergencies
+from agent.understanding.second_opinion import NO_INTENT, danger
 from training.story_files import story_files
 
 FOLDS = 5
+DANGER = Intent.EMERGENCY.value
+ENDS = ("by tables", "believed", "asked about", "not heard")
 COST = {"category": 0.3, "intent": 0.6}
 """C of the support vector machines, chosen by the folds."""
 KEPT = 20_000
@@ -128,23 +132,50 @@ def labels(rows: Sequence[Row], group: str) -> tuple[list[int], np.ndarray]:
     return chosen, np.array([told[at] for at in chosen])
 
 
-def cross_check(rows: Sequence[Row], group: str) -> None:
-    """Print how often left-out sentences are right, by source."""
+def left_out(rows: Sequence[Row], group: str) -> Iterator[tuple[Row, str, str, float]]:
+    """Yield each row with its label, the label guessed without it, and its score for danger."""
     chosen, wanted = labels(rows, group)
     found = [grams(rows[at].keys) for at in chosen]
     sources = np.array([rows[at].source for at in chosen])
-    right = np.zeros(len(chosen), bool)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
     for train, test in folds.split(found, sources):
         sparse = Sparse([found[at] for at in train])
         model = machine(group).fit(sparse.matrix, wanted[train])
-        guessed = model.predict(sparse.of([found[at] for at in test]))
-        for at, guess in zip(test, guessed, strict=True):
-            also = rows[chosen[at]].also if group == "category" else frozenset()
-            right[at] = guess == wanted[at] or guess in also
-    for source in sorted(set(sources)):
-        here = sources == source
-        print(f"{group:10}{source:12}{here.sum():5}{right[here].mean():8.1%}")
+        scores = model.decision_function(sparse.of([found[at] for at in test]))
+        titles = list(model.classes_)
+        danger = titles.index(DANGER) if DANGER in titles else 0
+        for at, row in zip(test, scores, strict=True):
+            guess = titles[int(np.argmax(row))]
+            yield rows[chosen[at]], str(wanted[at]), guess, float(row[danger])
+
+
+def cross_check(rows: Sequence[Row], group: str) -> None:
+    """Print how often left-out sentences are right, by source."""
+    right: defaultdict[str, list[bool]] = defaultdict(list)
+    for row, wanted, guess, _ in left_out(rows, group):
+        also = row.also if group == "category" else frozenset()
+        right[row.source].append(guess == wanted or guess in also)
+    for source, found in sorted(right.items()):
+        print(f"{group:10}{source:12}{len(found):5}{sum(found) / len(found):8.1%}")
+
+
+def danger_check(rows: Sequence[Row]) -> None:
+    """Print what becomes of dangers and of what only sounds so, by tables and left-out scores."""
+    tables = Emergencies()
+    counts: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for row, wanted, _, score in left_out(rows, "intent"):
+        words = split_words(clean(row.text))
+        table = tables.find(words, {})
+        both = danger(table, Opinion({"intent": {DANGER: score}}, {}), words)
+        end = "believed" if both.hazard else "asked about" if both.suspected else "not heard"
+        ordinary = row.source.startswith(("lived", "two", "urgent", "revealed"))
+        kind = "ordinary callers" if ordinary else "written to be hard"
+        counts[kind, "danger" if wanted == DANGER else "none"][end] += 1
+        if table:
+            counts[kind, "danger" if wanted == DANGER else "none"]["by tables"] += 1
+    for (kind, real), ends in sorted(counts.items()):
+        told = ", ".join(f"{end} {ends[end]}" for end in ENDS)
+        print(f"{kind}, {real}: {told}")
 
 
 def learn(rows: Sequence[Row]) -> dict[str, np.ndarray]:
@@ -199,6 +230,7 @@ def main() -> None:
     if args.check:
         for group in ("category", "intent"):
             cross_check(rows, group)
+        danger_check(rows)
     np.savez_compressed(args.out, **learn(rows))
     print(f"{len(rows)} sentences, {args.out.stat().st_size / 1e3:.0f} kB")
 

@@ -32,7 +32,7 @@ from agent.understanding.hearing import hear
 from agent.understanding.rules import Rules
 from training.story_files import story_files
 
-SPREAD = 0.2
+SPREAD = 0.3
 """Variance of a weight before anything is seen (C), chosen by left-out sets."""
 LEAST = 2
 """A feature seen in fewer readings is not learned."""
