@@ -189,7 +189,7 @@ def _take_in(state: FlowState, turn: UnderstoodTurn) -> Step:
 
 def _before_any_question(state: FlowState, turn: UnderstoodTurn) -> Step | None:
     """What is answered in every state, whatever was asked."""
-    if turn.emergency and not state.emergency:
+    if emergency.believed(state, turn) and not state.emergency:
         return emergency.on_emergency(state, turn)
     if turn.intent is Intent.ABUSE:
         return manners.on_abuse(state, turn)

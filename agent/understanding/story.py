@@ -151,7 +151,7 @@ class StoryReader:
             reasons = [decision("emergency", story.hazard.name, story.hazard.evidence, 1.0)]
         elif story.intent in _NO_COMPLAINT:
             categories, reasons = (), []
-        elif story.suspected is not None:
+        if story.suspected is not None:
             named = story.suspected
             reasons.append(decision(Slot.DANGER, named.name, named.evidence, DISPUTED))
         if story.intent is not None:

@@ -219,6 +219,11 @@ def test_a_danger_that_is_only_suspected_is_asked_about():
     assert asked.expect is Slot.DANGER
     assert not asked.state.emergency
     assert advance(asked.state, YES, NOW).state.emergency
+    wants_a_person = last(YES, turn("ஆள குடுங்க", intent=Intent.HUMAN, decisions=(suspected,)))
+    assert wants_a_person.state.emergency
+    half_heard = replace(suspected, value="learned")
+    only_a_person = last(YES, turn("ஆள குடுங்க", intent=Intent.HUMAN, decisions=(half_heard,)))
+    assert not only_a_person.state.emergency
     nothing_else = last(YES, turn("அவனுக்கு என்னமோ ஆயிருச்சு", decisions=(suspected,)))
     assert nothing_else.expect is Slot.DANGER
 

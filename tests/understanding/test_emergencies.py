@@ -114,6 +114,8 @@ NOT_NOW = [
     "ட்ராஃபிக்ல மாட்டி டெய்லி செத்து சுண்ணாம்பா ஆகறோம், ஃப்ளைஓவர் எப்போ",
     "kulathula kuppai kotti meen sethu methakudhu, kuzhandhainga kulikka mudiyala",
     "மெட்ரோ வேலைக்கு தோண்டுன பள்ளத்துல தண்ணி, பசங்க வுந்தா இன்னா ஆவுறது, வேலி போடுங்க",
+    "அங்கன்வாடி டீச்சர்ட்ட பிள்ளைய பாத்துக்கச் சொல்லுங்க",
+    "மாட்டுக்கு கயிறு கட்டிட்டேன் கொட்டகை வேணும்",
 ]
 """Past, habit, property, animals, negation, supposition, figures of speech."""
 SOUNDS_LIKE = [

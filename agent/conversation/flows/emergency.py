@@ -13,6 +13,7 @@ from agent.complaint import Category, Intent, Slot, Topic
 from agent.conversation.moves import file, next_step, past_consent
 from agent.conversation.steps import Line
 from agent.conversation.taking import take, take_more
+from agent.understanding.second_opinion import LEARNED
 
 if TYPE_CHECKING:
     from agent.complaint import UnderstoodTurn
@@ -73,6 +74,17 @@ def advice(turn: UnderstoodTurn) -> Line:
         return Line("emergency_despair")
     heard = (d.value for d in turn.decisions if d.field == "emergency")
     return Line(next((_ADVICE[name] for name in heard if name in _ADVICE), "emergency"))
+
+
+def believed(state: FlowState, turn: UnderstoodTurn) -> bool:
+    """Whether a danger counts at once.
+
+    One that the tables name and the story speaks against is asked about; where that cannot be,
+    after a ticket or when the caller wants something else, it is believed.
+    """
+    named = any(d.field == Slot.DANGER and d.value != LEARNED for d in turn.decisions)
+    unasked = bool(state.filed) or turn.intent not in (None, Intent.COMPLAINT)
+    return turn.emergency or (named and unasked)
 
 
 def doubts_danger(state: FlowState, turn: UnderstoodTurn) -> bool:
