@@ -8,6 +8,7 @@ swapped, dropped, doubled. Prints the slowest turns; exit code 1 on an exception
 
 from __future__ import annotations
 
+import gc
 import random
 import sys
 import time
@@ -63,6 +64,7 @@ def main() -> None:
     files = sorted((PROJECT_DIR / "tests" / "data" / "sentences").glob("*_open*.jsonl"))
     texts = [row.text for path in files for row in read_labelled(path)]
     rules = Rules.load()
+    gc.freeze()  # as every call process begins (agent/preload.py)
     waits: list[float] = []
     slow: list[tuple[float, str]] = []
     for _ in range(count):

@@ -37,8 +37,9 @@ class Word:
     """Sound key."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "plain", plain(self.text))
-        object.__setattr__(self, "key", sound_key(self.text))
+        # Most words that are made are blanks (:func:`masked`).
+        object.__setattr__(self, "plain", plain(self.text) if self.text else "")
+        object.__setattr__(self, "key", sound_key(self.text) if self.text else "")
 
     @property
     def tamil(self) -> bool:

@@ -83,6 +83,10 @@ class _Reading:
         return _Reading(tuple(groups))
 
 
+_Known = dict[tuple[Segment, ...], list[_Reading]]
+"""The readings of stretches of one utterance."""
+
+
 def whole_number(segments: Sequence[Segment], kinds: Sequence[Whole] = ()) -> str | None:
     """Return the whole number that was said, or None.
 
@@ -91,9 +95,10 @@ def whole_number(segments: Sequence[Segment], kinds: Sequence[Whole] = ()) -> st
         kinds: which numbers count as whole, the likeliest first; all when empty.
     """
     kinds = kinds or (as_phone, as_ticket)
+    known: _Known = {}
     for stretch in _stretches(segments[-_SEGMENTS:]):
         for spelled in (stretch, _zeros_counted(stretch)):
-            readings = [reading.digits for reading in _readings(spelled)]
+            readings = [reading.digits for reading in _readings(spelled, known)]
             for complete in kinds:
                 found = next((digits for digits in readings if complete(digits)), None)
                 if found is not None:
@@ -127,22 +132,33 @@ def _stretches(segments: Sequence[Segment]) -> Iterator[Sequence[Segment]]:
 
 def primary(segments: Sequence[Segment]) -> str:
     """Return the digits as they are likeliest meant, whole or not."""
-    return _readings(segments[-_SEGMENTS:])[0].digits
+    return _readings(segments[-_SEGMENTS:], {})[0].digits
 
 
-def _readings(segments: Sequence[Segment]) -> list[_Reading]:
-    """Return the ways to understand all corrections, the likeliest first."""
-    readings = [_Reading()]
-    for segment in segments:
-        if segment.restart or _begins_again(readings[0], segment):
-            readings = [_Reading().then(segment)]
-        elif segment.plain:
-            before = readings if segment.hesitant else []
-            mended = (new for reading in before for new in _mended(reading, segment))
-            readings = _likeliest(chain((each.then(segment) for each in readings), mended))
-        else:
-            readings = _likeliest(n for each in readings for n in _corrected(each, segment))
+def _readings(segments: Sequence[Segment], known: _Known) -> list[_Reading]:
+    """Return the ways to understand all corrections, the likeliest first.
+
+    Args:
+        segments: what was said.
+        known: what stretches were read as before; most begin like another one.
+    """
+    said = tuple(segments)
+    end = next((end for end in range(len(said), 0, -1) if said[:end] in known), 0)
+    readings = known[said[:end]] if end else [_Reading()]
+    for at in range(end, len(said)):
+        readings = known[said[: at + 1]] = _with(readings, said[at])
     return readings
+
+
+def _with(readings: list[_Reading], segment: Segment) -> list[_Reading]:
+    """Return what the readings so far become with one more segment."""
+    if segment.restart or _begins_again(readings[0], segment):
+        return [_Reading().then(segment)]
+    if segment.plain:
+        before = readings if segment.hesitant else []
+        mended = (new for reading in before for new in _mended(reading, segment))
+        return _likeliest(chain((each.then(segment) for each in readings), mended))
+    return _likeliest(new for each in readings for new in _corrected(each, segment))
 
 
 def _likeliest(meant: Iterable[_Reading]) -> list[_Reading]:

@@ -8,6 +8,7 @@ when nobody wrote a comma, is in ``data/several.toml``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 from agent.complaint import Category
 from agent.tamil.words import Word, masked
@@ -22,6 +23,8 @@ _LEARNED_FROM = 0.1
 """From this learned score on a clause tells its own trouble, chosen on training/stories/two_*."""
 _FIRST = 2
 """Before so many words no second trouble begins."""
+_CLAUSES = 24
+"""So many clauses of an utterance are looked at, the first."""
 _AHEAD = 2
 """A clause may reach over so many places where another may begin."""
 
@@ -58,7 +61,7 @@ class Several:
         if not told:
             return told
         found = {scored.category: scored for scored in told}
-        for clause in self._clauses(words):
+        for clause in islice(self._clauses(words), _CLAUSES):
             if self._is_fine(words[clause.start : clause.stop]):
                 continue
             others = [at for at in range(len(words)) if at not in clause]
