@@ -8,10 +8,11 @@ when nobody wrote a comma, is in ``data/several.toml``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from agent.complaint import Category
-from agent.tamil.words import Word, masked
+from agent.tamil.words import Word
 from agent.understanding.classifier import Opinion
 from agent.understanding.keywords import Scored
 from agent.understanding.tables import read_toml
@@ -28,7 +29,7 @@ _CLAUSES = 24
 _AHEAD = 2
 """A clause may reach over so many places where another may begin."""
 
-Tables = Callable[[Sequence[Word]], Sequence[Scored]]
+Tables = Callable[[range], Sequence[Scored]]
 Learned = Callable[[Sequence[Word]], Opinion | None]
 
 
@@ -55,7 +56,7 @@ class Several:
         Args:
             words: the utterance.
             told: what was found in all of it; nothing is added to nothing.
-            tables: finds troubles in a clause by words.
+            tables: finds troubles by words in a clause, given where it begins and ends.
             learned: scores a clause.
         """
         if not told:
@@ -64,8 +65,7 @@ class Several:
         for clause in islice(self._clauses(words), _CLAUSES):
             if self._is_fine(words[clause.start : clause.stop]):
                 continue
-            others = [at for at in range(len(words)) if at not in clause]
-            named = tables(masked(words, others))
+            named = tables(clause)
             if not named or named[0].score < _NAMED or named[0].category in found:
                 continue
             opinion = learned(words[clause.start : clause.stop])
@@ -74,7 +74,7 @@ class Several:
             scores = opinion.scores["category"]
             best = max(scores, key=scores.__getitem__)
             if named[0].category == Category(best) and scores[best] >= _LEARNED_FROM:
-                found[named[0].category] = named[0]
+                found[named[0].category] = replace(named[0], at=named[0].at + clause.start)
         return tuple(found.values())
 
     def _is_fine(self, clause: Sequence[Word]) -> bool:

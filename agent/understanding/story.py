@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.complaint import Answer, Aside, Category, Intent, Slot, UnderstoodTurn
@@ -116,7 +116,7 @@ class StoryReader:
             told = self._several.told_apart(
                 words,
                 told,
-                lambda said: self._keywords.categories(said, ends),
+                lambda clause: self._in_clause(words, ends, clause),
                 self._classifier.read,
             )
         match heard.expecting:
@@ -130,6 +130,14 @@ class StoryReader:
                 return tuple(s for s in told if s.score >= _NAMED)
             case _:
                 return told
+
+    def _in_clause(
+        self, words: tuple[Word, ...], ends: Mapping[int, int], clause: range
+    ) -> tuple[Scored, ...]:
+        """Return the troubles that the tables find in a clause alone."""
+        first = clause.start
+        inside = {at - first: end - first for at, end in ends.items() if at >= first}
+        return self._keywords.categories(words[first : clause.stop], inside)
 
     def _judge(self, ranked: Sequence[Scored], words: Sequence[Word]) -> list[Scored]:
         """Return the troubles with the likeliest first, by tables and classifier together."""
