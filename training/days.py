@@ -36,6 +36,10 @@ SPREAD = 0.3
 """Variance of a weight before anything is seen (C), chosen by left-out sets."""
 LEAST = 2
 """A feature seen in fewer readings is not learned."""
+PAIRED = "contrast"
+"""How sets begin that were written in pairs: a length of the trouble, and one of something else."""
+PAIRED_WEIGHT = 0.25
+"""Such a sentence counts so much: callers name the trouble's length far more often than those."""
 KEPT = 12_000
 """Features kept, those with the largest weights."""
 FOLDS = 10
@@ -126,6 +130,8 @@ class Table:
         told = np.zeros(len(cases), bool)
         told[self.case_of[self.right]] = True
         self.learnable = told & (np.array(sizes) > 1)
+        paired = np.array([case.row.source.startswith(PAIRED) for case in cases])
+        self.weight = np.where(paired, PAIRED_WEIGHT, 1.0)
 
     def learn(self, chosen: np.ndarray) -> np.ndarray:
         """Return the weights that make the right readings of the chosen cases likeliest.
@@ -138,15 +144,17 @@ class Table:
         turned = matrix.T.tocsr()
         new = np.r_[True, np.diff(self.case_of[rows]) > 0]
         starts, case = np.flatnonzero(new), np.cumsum(new) - 1
+        counts = self.weight[self.case_of[rows]]
 
         def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
             scores = matrix @ weights
             parts = np.exp(scores - np.maximum.reduceat(scores, starts)[case])
             whole = np.add.reduceat(parts, starts)
             good = np.add.reduceat(parts * right, starts)
-            slope = turned @ (parts / whole[case] - parts * right / good[case])
+            slope = turned @ ((parts / whole[case] - parts * right / good[case]) * counts)
+            missed = -np.log(good / whole) @ counts[starts]
             return (
-                float(-np.log(good / whole).sum() + weights @ weights / (2 * SPREAD)),
+                float(missed + weights @ weights / (2 * SPREAD)),
                 slope + weights / SPREAD,
             )
 

@@ -24,6 +24,8 @@ _TO = ("க்கு", "க்கே", "kku", "ukku")
 
 _GROWN_FROM = 3
 """Letters of a count that has grown into its unit."""
+_ANSWER = 3
+"""So many words may be nothing but a unit with its count behind it."""
 _WEEK = 7
 """From this unit on, the bare unit may stand for one of it."""
 
@@ -176,9 +178,11 @@ class Counts:
             return None
         number = said.number_starting.get(unit.end)
         if number is not None:
-            aged = said.begins("after", number.end, 1)
-            end = number.end + 1
-            return Counted(number.value, unit.size, Form.LASTING, at, end) if aged else None
+            if said.begins("after", number.end, 1):
+                return Counted(number.value, unit.size, Form.LASTING, at, number.end + 1)
+            if number.end == len(said.words) <= _ANSWER:  # "வருசம் ஒண்ணு"
+                return Counted(number.value, unit.size, Form.BARE, at, number.end)
+            return None
         text = said.words[unit.end].text
         cut = self._aged.search(text)
         count = self._words.get(text[: cut.start()] + "ு") if cut else None

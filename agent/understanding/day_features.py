@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from agent.understanding.day_readings import Reading
-from agent.understanding.day_words import Said
+from agent.understanding.day_words import SUBJECT, Said
 from agent.understanding.days import Lasting
+from agent.understanding.patterns import Match
 
 _LEFT = 6
 _RIGHT = 8
 """Words before and after a reading that may tell what it is the length of."""
+_FAR = 99
+"""Further than any word of an utterance that is looked at."""
+_STOP = 3
+"""A comma or more between two words parts them like so many words."""
 _NEAR = 2
 _WEIGHTS = (-0.3, 0.3, 1.0, 2.0)
 """Bounds of how much a clause speaks for the trouble, in scores of the classifier."""
@@ -71,6 +76,7 @@ def features_of(said: Said, all_readings: Sequence[Reading], at: int, scene: Sce
     found = [*shape, *(f"{scene.setting.asked}|{each}" for each in shape)]
     found.extend(_words(said, one))
     found.extend(_marks(said, one))
+    found.extend(_subjects(said, all_readings, at))
     found.extend(_trouble(said, all_readings, at, scene.weights))
     return found
 
@@ -83,6 +89,8 @@ def features_of_none(said: Said, all_readings: Sequence[Reading], scene: Scene) 
         f"none:of={min(len(all_readings), 4)}",
     ]
     found.append(f"none:rule={scene.days is None}")
+    told = {label for label in said.starts if label.startswith(SUBJECT)}
+    found.extend(f"none:{label}" for label in told)
     found.append(f"none:vague={bool(said.starts.get('vague'))}")
     found.append(f"none:long={min(len(said.words) // 6, 4)}")
     return [*found, *(f"{scene.setting.asked}|{each}" for each in found)]
@@ -193,6 +201,50 @@ def _marks(said: Said, one: Reading) -> Iterator[str]:
             if one.start - far in ends:
                 yield f"M{kind}<{'near' if far < _NEAR else 'far'}"
                 break
+
+
+def _subjects(said: Said, rivals: Sequence[Reading], at: int) -> Iterator[str]:
+    """Tell what the reading may be the length of: illness, a death, a field, a promise ..."""
+    one = rivals[at]
+    nearest = {"<": (_FAR, "-"), ">": (_FAR, "-")}
+    kinds: dict[str, tuple[int, str]] = {}
+    for match in said.matches:
+        if not match.label.startswith(SUBJECT):
+            continue
+        kind = match.label
+        side = "<" if match.end <= one.start else ">" if match.start >= one.end else "="
+        far = _away(said, match, one)
+        if side == "=":
+            yield f"S{kind}="
+            continue
+        nearest[side] = min(nearest[side], (far, kind))
+        kinds[kind] = min(kinds.get(kind, (_FAR, side)), (far, side))
+        if all(far <= _away(said, match, other) for other in rivals):
+            yield f"S{kind}!"
+            yield f"S{kind}!{side}/{one.form}"
+    for kind, (far, side) in kinds.items():
+        yield f"S{kind}"
+        yield f"S{kind}{side}{_step(far)}"
+        yield f"S{kind}/{_size(one.days)}"
+    for side, (far, kind) in nearest.items():
+        yield f"S{side}{kind}/{one.form}"
+        yield f"S{side}{kind}{_step(far)}"
+    yield f"S<{nearest['<'][1]}>{nearest['>'][1]}"
+    deed = one.start > 0 and said.is_deed(one.start - 1)
+    yield f"deed={deed}/{one.form}"
+    yield f"deed={deed}/{one.form}/{_size(one.days)}"
+
+
+def _away(said: Said, match: Match[str], one: Reading) -> int:
+    """Return how many words lie between a mark and a reading; a stop counts for some more."""
+    first, last = sorted(((match.start, match.end), (one.start, one.end)))
+    stops = sum(bool(word.gap) for word in said.words[first[1] : last[0] + 1])
+    return max(last[0] - first[1], 0) + _STOP * stops
+
+
+def _step(far: int) -> int:
+    """Return how far, in steps that grow."""
+    return next((at for at, most in enumerate((0, 1, 3, 6, 12)) if far <= most), 5)
 
 
 def _trouble(

@@ -8,7 +8,7 @@ and what is an answer but no number (ரொம்ப நாளா). A story is f
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from agent.tamil.numbers import Number
@@ -16,7 +16,16 @@ from agent.tamil.words import Word
 from agent.understanding.day_counts import Counted, Counts, added
 from agent.understanding.day_judge import IF, LIFE_UNIT, TELLING, YEAR, Judge, contrasted
 from agent.understanding.day_readings import LONGEST, Reading, readings
-from agent.understanding.day_words import Form, Said, Units, mark_rows, point_rows, told_rows
+from agent.understanding.day_words import (
+    SMALL_HOURS,
+    Form,
+    Said,
+    Units,
+    mark_rows,
+    point_rows,
+    subject_rows,
+    told_rows,
+)
 from agent.understanding.patterns import Match, PatternBook
 from agent.understanding.tables import read_toml
 
@@ -30,6 +39,8 @@ _OLD = 7
 """From so many days on, what has not been done since may be told late in the story."""
 _PARTS = ("asked", "part")
 """How a part of the day is read that says neither which day nor since."""
+_NIGHT = ((1, "part"), (1, "hour"))
+"""How "ராத்திரி" and "ராத்திரி # மணி" are read."""
 _SOON = 3
 """How many words after "only today" may tell what began."""
 _ONLY = ("தான்", "தாங்க", "தேன்", "தா", "dhan", "dhaan", "than", "thaan")
@@ -76,6 +87,7 @@ class Days:
         self._points = PatternBook[tuple[int, str]](point_rows(data))
         self._book = PatternBook[str](mark_rows(data))
         self._told = PatternBook[str](told_rows(data))
+        self._subjects = PatternBook[str](subject_rows(read_toml("day_subjects")))
 
     def read(
         self, words: Sequence[Word], numbers: Sequence[Number], *, asked: bool, after: int = 0
@@ -106,13 +118,18 @@ class Days:
         points = self._points_of(said)
         if points:
             said.mark(self._told)
-        return readings(said, self._counts_of(said), points, asked=asked)
+        found = readings(said, self._counts_of(said), points, asked=asked)
+        if found:
+            said.mark(self._subjects)
+        return found
 
     def _counts_of(self, said: Said) -> list[Counted]:
         return said.once("counts", lambda: self._counts.find(said))
 
     def _points_of(self, said: Said) -> list[Match[tuple[int, str]]]:
-        return said.once("points", lambda: list(self._points.find(said.words, said.number_ends)))
+        return said.once(
+            "points", lambda: _days_named(self._points.find(said.words, said.number_ends))
+        )
 
     def _named_besides(self, said: Said, found: Lasting) -> bool:
         """Tell whether another length of time or day is named: which is meant may be doubted."""
@@ -345,6 +362,19 @@ def _earliest(*places: int | None) -> int | None:
 
 def _comes_first(one: int | None, other: int | None) -> bool:
     return one is not None and (other is None or one <= other)
+
+
+def _days_named(points: Iterable[Match[tuple[int, str]]]) -> list[Match[tuple[int, str]]]:
+    """Keep one of "last night" and "at two in the night": today's, unless a day is named."""
+    found = list(points)
+    named = {match.end for match in found if not match.label[1]}
+    small = [m for m in found if m.label == SMALL_HOURS and m.start not in named]
+    return [
+        match
+        for match in found
+        if (match.label != SMALL_HOURS or match in small)
+        and not (match.label in _NIGHT and any(match.start == m.start for m in small))
+    ]
 
 
 def _longest_first(match: Match[tuple[int, str]]) -> tuple[int, int, int]:

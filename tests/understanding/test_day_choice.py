@@ -10,7 +10,7 @@ from agent.tamil.normalize import clean
 from agent.tamil.numbers import find_numbers
 from agent.tamil.words import split_words
 from agent.understanding.day_choice import ASKED, DayChooser, WeighedDays
-from agent.understanding.day_features import Scene, Setting
+from agent.understanding.day_features import Scene, Setting, features_of
 from agent.understanding.day_readings import MOST, Reading
 from agent.understanding.day_words import Said
 from agent.understanding.days import Days
@@ -97,6 +97,51 @@ def test_the_length_of_the_trouble_is_chosen(
     weighed: WeighedDays, text: str, days: int | None
 ) -> None:
     assert days_of(weighed, text) == days
+
+
+@pytest.mark.parametrize(
+    ("not_it", "it", "days"),
+    [
+        (
+            "அம்மாவுக்கு ஒரு வருசமா டயாலிசிஸ் நடக்குது, காப்பீட்டு அட்ட வேணும்",
+            "டயாலிசிஸ் மெஷினு ஒரு வருசமா ரிப்பேரா கெடக்கு",
+            365,
+        ),
+        (
+            "நெல்லு நட்டு நாப்பது நாளாச்சு, யூரியா கெடைக்கல",
+            "நாப்பது நாளாச்சு வாய்க்கால்ல தண்ணி வந்து, நெல்லு காயுது",
+            40,
+        ),
+        (
+            "எட்டு வருசமா இங்க வேலை பாக்குறேன், நிரந்தரம் பண்ணுங்க",
+            "எட்டு வருசமா வேலை இல்லாம சும்மா இருக்கேன்",
+            2920,
+        ),
+        (
+            "எங்க அப்பா இறந்து ஆறு மாசமாச்சு, வாரிசு சான்று வேணும்",
+            "வாரிசு சான்றுக்கு எழுதிக் குடுத்து ஆறு மாசமாச்சு, இன்னும் தரல",
+            180,
+        ),
+        (
+            "தெரு பூராம் நாயிங்க, போன வாரம் ஒரு பையன கடிச்சுது",
+            "போன வாரம் எங்க வீட்டுல பைக்க திருடிட்டு போயிட்டான்",
+            7,
+        ),
+    ],
+)
+def test_the_length_of_something_else_is_none_of_the_trouble(
+    weighed: WeighedDays, not_it: str, it: str, days: int
+) -> None:
+    assert days_of(weighed, not_it) is None
+    assert days_of(weighed, it) == days
+
+
+def test_what_a_length_is_of_is_told_by_the_words_nearest_to_it(weighed: WeighedDays) -> None:
+    said, found, scene = scene_of(weighed, "மூணு மாசமா வைத்தியம், அஞ்சு நாளா மருந்து வரல")
+    of_treatment, of_trouble = (features_of(said, found, at, scene) for at in range(2))
+    assert "Sof_illness!" in of_treatment
+    assert "Sof_illness!" not in of_trouble
+    assert "Sof_stopped!" in of_trouble
 
 
 def test_a_home_of_ten_years_is_no_trouble_where_the_place_was_asked(weighed: WeighedDays) -> None:

@@ -35,6 +35,16 @@ def read(days, text, *, asked=False):
         ("நேத்து என் அக்கவுண்ட்ல பணம் டெபிட் ஆயிடுச்சு", 1),
         ("போன வருசம் தீப்பிடிச்சு அணைச்சாங்க, இன்னும் வீடு கட்டி தரல", 365),
         ("மண்ண ரோட்டுல போட்டு எட்டு நாளா போக முடியல", 8),
+        ("ராத்திரி ரெண்டு மணிக்கு போன கரண்டு இன்னும் வரல", 0),
+        ("நேத்து ராத்திரி ரெண்டு மணிக்கு போன கரண்டு இன்னும் வரல", 1),
+        ("ராத்திரி பத்து மணிக்கு போன கரண்டு இன்னும் வரல", 1),
+        ("moondru naatkalaga thanni varala", 3),
+        ("irubathoru naalaa current illa", 21),
+        ("பதனொரு நாளாச்சு தபால் வந்து", 11),
+        ("ரெண்டொரு நாளா தண்ணி நாறுது", 2),
+        ("ஒரு மண்டலமா குழாயில தண்ணி வரல", 48),
+        ("அஞ்சு திவசமா கரண்டு இல்ல", 5),
+        ("மனு குடுத்து வருசம் ஒன்னாச்சு, ஒண்ணும் நடக்கல", 365),
     ],
 )
 def test_a_story_begins_then(days, story, expected):
@@ -71,4 +81,12 @@ def test_what_is_over_usual_or_of_a_life_is_no_duration(days, story):
     ],
 )
 def test_an_answer_tells_how_long(days, answer, expected):
+    assert read(days, answer, asked=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [("வருசம் ஒண்ணு", 365), ("munthanaethu kaalaila irundhu", 2), ("naethu", 1), ("nethikki", 1)],
+)
+def test_an_answer_says_since_when(days, answer, expected):
     assert read(days, answer, asked=True) == expected
