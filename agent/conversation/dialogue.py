@@ -19,6 +19,7 @@ from agent.complaint import Complaint, Intent, Recalled, Slot, UnderstoodTurn
 from agent.conversation.complaints import complaints
 from agent.conversation.effects import Effects, in_thread
 from agent.conversation.flow import advance, opening
+from agent.conversation.flows.emergency import believed
 from agent.conversation.ports import Services
 from agent.conversation.steps import NoteOver, Silence, Step, Terms, TimeShort
 from agent.conversation.taking import settles
@@ -174,7 +175,7 @@ class Dialogue:
 
     def is_new_danger(self, text: str) -> bool:
         """Whether ``text`` tells of a danger that the call does not know yet. No trace."""
-        return not self._state.emergency and self._understand(text).emergency
+        return not self._state.emergency and believed(self._state, self._understand(text))
 
     async def commit(self, text: str) -> Spoken:
         """Take a final turn in and make its effects durable.

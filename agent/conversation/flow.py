@@ -191,6 +191,8 @@ def _before_any_question(state: FlowState, turn: UnderstoodTurn) -> Step | None:
     """What is answered in every state, whatever was asked."""
     if emergency.believed(state, turn) and not state.emergency:
         return emergency.on_emergency(state, turn)
+    if emergency.asks_first(state, turn):
+        return ask(take(state, contradicting(state, turn))[0], Slot.DANGER)
     if turn.intent is Intent.ABUSE:
         return manners.on_abuse(state, turn)
     if state.expect in (Slot.CLOSE, Slot.VOICE_NOTE):

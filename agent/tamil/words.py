@@ -37,7 +37,7 @@ class Word:
     """Sound key."""
 
     def __post_init__(self) -> None:
-        # Most words that are made are blanks (:func:`masked`).
+        # A blank (:func:`masked`) has neither.
         object.__setattr__(self, "plain", plain(self.text) if self.text else "")
         object.__setattr__(self, "key", sound_key(self.text) if self.text else "")
 

@@ -140,4 +140,5 @@ class WeighedDays:
         rule = self._days.by_rules(said, asked=asked, after=after)
         found = self._days.readings(said, asked=asked)
         weights = self._classifier.weights_of_likeliest(words) if found else ()
-        return said, found, Scene(setting, weights, rule, after)
+        subjects = self._days.subjects(said) if found else ()
+        return said, found, Scene(setting, weights, rule, after, subjects)

@@ -24,8 +24,8 @@ _TO = ("க்கு", "க்கே", "kku", "ukku")
 
 _GROWN_FROM = 3
 """Letters of a count that has grown into its unit."""
-_ANSWER = 3
-"""So many words may be nothing but a unit with its count behind it."""
+_FEW = 12
+"""Up to here a number behind its unit is a count: "வருசம் ஒண்ணு", but "மாசம் ஆயிரம்" is money."""
 _WEEK = 7
 """From this unit on, the bare unit may stand for one of it."""
 
@@ -180,7 +180,7 @@ class Counts:
         if number is not None:
             if said.begins("after", number.end, 1):
                 return Counted(number.value, unit.size, Form.LASTING, at, number.end + 1)
-            if number.end == len(said.words) <= _ANSWER:  # "வருசம் ஒண்ணு"
+            if at == 0 and number.end == len(said.words) and number.value <= _FEW:
                 return Counted(number.value, unit.size, Form.BARE, at, number.end)
             return None
         text = said.words[unit.end].text

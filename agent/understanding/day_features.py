@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 
 from agent.understanding.day_readings import Reading
-from agent.understanding.day_words import SUBJECT, Said
+from agent.understanding.day_words import Said
 from agent.understanding.days import Lasting
 from agent.understanding.patterns import Match
 
 _LEFT = 6
 _RIGHT = 8
 """Words before and after a reading that may tell what it is the length of."""
-_FAR = 99
-"""Further than any word of an utterance that is looked at."""
+_STEPS = (0, 1, 3, 6, 12)
+"""Up to so many words apart, distances are alike."""
 _STOP = 3
 """A comma or more between two words parts them like so many words."""
 _NEAR = 2
@@ -49,6 +50,8 @@ class Scene:
     """What the rules say; without days when it is too vague for a number."""
     after: int = 0
     """Index of the word after the last taking back."""
+    subjects: Sequence[Match[str]] = ()
+    """Words that tell what a length may be the length of, by kind (``day_subjects.toml``)."""
 
     @property
     def days(self) -> int | None:
@@ -76,7 +79,7 @@ def features_of(said: Said, all_readings: Sequence[Reading], at: int, scene: Sce
     found = [*shape, *(f"{scene.setting.asked}|{each}" for each in shape)]
     found.extend(_words(said, one))
     found.extend(_marks(said, one))
-    found.extend(_subjects(said, all_readings, at))
+    found.extend(_subjects(said, all_readings, at, scene))
     found.extend(_trouble(said, all_readings, at, scene.weights))
     return found
 
@@ -89,8 +92,7 @@ def features_of_none(said: Said, all_readings: Sequence[Reading], scene: Scene) 
         f"none:of={min(len(all_readings), 4)}",
     ]
     found.append(f"none:rule={scene.days is None}")
-    told = {label for label in said.starts if label.startswith(SUBJECT)}
-    found.extend(f"none:{label}" for label in told)
+    found.extend(f"none:{kind}" for kind in {match.label for match in scene.subjects})
     found.append(f"none:vague={bool(said.starts.get('vague'))}")
     found.append(f"none:long={min(len(said.words) // 6, 4)}")
     return [*found, *(f"{scene.setting.asked}|{each}" for each in found)]
@@ -122,6 +124,9 @@ def _shape(said: Said, one: Reading) -> Iterator[str]:
         yield "half"
     if one.count == 1:
         yield f"one={unit}"
+    deed = one.start > 0 and said.is_deed(one.start - 1)
+    yield f"deed={deed}/{one.form}"
+    yield f"deed={deed}/{one.form}/{_size(one.days)}"
 
 
 def _rivals(said: Said, rivals: Sequence[Reading], at: int, scene: Scene) -> Iterator[str]:
@@ -203,48 +208,72 @@ def _marks(said: Said, one: Reading) -> Iterator[str]:
                 break
 
 
-def _subjects(said: Said, rivals: Sequence[Reading], at: int) -> Iterator[str]:
+def _subjects(said: Said, rivals: Sequence[Reading], at: int, scene: Scene) -> Iterator[str]:
     """Tell what the reading may be the length of: illness, a death, a field, a promise ..."""
     one = rivals[at]
-    nearest = {"<": (_FAR, "-"), ">": (_FAR, "-")}
+    away = said.once("away", lambda: _distances(said, scene.subjects, rivals))
     kinds: dict[str, tuple[int, str]] = {}
-    for match in said.matches:
-        if not match.label.startswith(SUBJECT):
-            continue
-        kind = match.label
-        side = "<" if match.end <= one.start else ">" if match.start >= one.end else "="
-        far = _away(said, match, one)
+    for match, places in zip(scene.subjects, away, strict=True):
+        kind, (far, side) = match.label, places[at]
         if side == "=":
             yield f"S{kind}="
             continue
-        nearest[side] = min(nearest[side], (far, kind))
-        kinds[kind] = min(kinds.get(kind, (_FAR, side)), (far, side))
-        if all(far <= _away(said, match, other) for other in rivals):
+        kinds[kind] = min(kinds.get(kind, (far, side)), (far, side))
+        if far <= min(places)[0]:
             yield f"S{kind}!"
             yield f"S{kind}!{side}/{one.form}"
     for kind, (far, side) in kinds.items():
         yield f"S{kind}"
         yield f"S{kind}{side}{_step(far)}"
         yield f"S{kind}/{_size(one.days)}"
-    for side, (far, kind) in nearest.items():
-        yield f"S{side}{kind}/{one.form}"
-        yield f"S{side}{kind}{_step(far)}"
-    yield f"S<{nearest['<'][1]}>{nearest['>'][1]}"
-    deed = one.start > 0 and said.is_deed(one.start - 1)
-    yield f"deed={deed}/{one.form}"
-    yield f"deed={deed}/{one.form}/{_size(one.days)}"
+    nearest = {side: _nearest(scene.subjects, away, at, side) for side in "<>"}
+    for side, (far, names) in nearest.items():
+        for kind in names:
+            yield f"S{side}{kind}/{one.form}"
+            yield f"S{side}{kind}{_step(far)}"
+    yield from (f"S<{a}>{b}" for a in nearest["<"][1] for b in nearest[">"][1])
 
 
-def _away(said: Said, match: Match[str], one: Reading) -> int:
-    """Return how many words lie between a mark and a reading; a stop counts for some more."""
-    first, last = sorted(((match.start, match.end), (one.start, one.end)))
-    stops = sum(bool(word.gap) for word in said.words[first[1] : last[0] + 1])
-    return max(last[0] - first[1], 0) + _STOP * stops
+def _nearest(
+    subjects: Sequence[Match[str]], away: Sequence[Sequence[tuple[int, str]]], at: int, side: str
+) -> tuple[int, list[str]]:
+    """Return how far the nearest subject on one side is, and all kinds that stand there."""
+    there = [(p[at][0], m.label) for m, p in zip(subjects, away, strict=True) if p[at][1] == side]
+    if not there:
+        return _STEPS[-1] + 1, ["-"]
+    least = min(there)[0]
+    return least, sorted({kind for far, kind in there if far == least})
+
+
+def _distances(
+    said: Said, subjects: Sequence[Match[str]], rivals: Sequence[Reading]
+) -> list[list[tuple[int, str]]]:
+    """Return of each subject how far each reading is and on which side of the reading it stands.
+
+    Words between them count one each, a comma or more counts for some.
+    """
+    stops = [0, *accumulate(bool(word.gap) for word in said.words)]
+    stops.append(stops[-1])
+
+    def between(first: int, last: int) -> int:
+        return max(last - first, 0) + _STOP * (stops[last + 1] - stops[first])
+
+    return [
+        [
+            (between(match.end, one.start), "<")
+            if match.end <= one.start
+            else (between(one.end, match.start), ">")
+            if match.start >= one.end
+            else (0, "=")
+            for one in rivals
+        ]
+        for match in subjects
+    ]
 
 
 def _step(far: int) -> int:
     """Return how far, in steps that grow."""
-    return next((at for at, most in enumerate((0, 1, 3, 6, 12)) if far <= most), 5)
+    return next((at for at, most in enumerate(_STEPS) if far <= most), len(_STEPS))
 
 
 def _trouble(

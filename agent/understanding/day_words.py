@@ -47,8 +47,6 @@ _FORMS = {
 }
 
 
-SUBJECT = "of_"
-"""How a mark begins that tells what a length of time is the length of."""
 _KNOWN_WORDS = 20_000
 """Words whose units are remembered; then all are forgotten."""
 _FOUR = ("naalu", "nalu")
@@ -267,15 +265,6 @@ def _since(parts: Mapping[str, Sequence[str]], stems: Iterable[str]) -> Iterable
         yield from (stem + end for end in ends)
 
 
-def subject_rows(data: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
-    """Return every word that tells what a length of time may be the length of."""
-    return [(SUBJECT + kind, word) for kind, words in data.items() for word in words]
-
-
-SMALL_HOURS = (0, "hour")
-"""How "ராத்திரி ரெண்டு மணி" is read: today, where no day is named before it."""
-
-
 def point_rows(data: Mapping[str, Any]) -> Iterable[tuple[tuple[int, str], str]]:
     """Yield every day named from today, with its distance and how it is read."""
     for point in data["point"]:
@@ -286,8 +275,6 @@ def point_rows(data: Mapping[str, Any]) -> Iterable[tuple[tuple[int, str], str]]
     for unit in data["last"]["unit"]:
         for word in unit["words"]:
             yield from (((unit["days"], ""), f"{last} {word}") for last in data["last"]["before"])
-    small = data["small_hours"]
-    yield from ((SMALL_HOURS, f"{a} {b}") for a, b in product(small["night"], small["hours"]))
 
 
 def told_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -17,13 +17,11 @@ from agent.understanding.day_counts import Counted, Counts, added
 from agent.understanding.day_judge import IF, LIFE_UNIT, TELLING, YEAR, Judge, contrasted
 from agent.understanding.day_readings import LONGEST, Reading, readings
 from agent.understanding.day_words import (
-    SMALL_HOURS,
     Form,
     Said,
     Units,
     mark_rows,
     point_rows,
-    subject_rows,
     told_rows,
 )
 from agent.understanding.patterns import Match, PatternBook
@@ -39,8 +37,13 @@ _OLD = 7
 """From so many days on, what has not been done since may be told late in the story."""
 _PARTS = ("asked", "part")
 """How a part of the day is read that says neither which day nor since."""
-_NIGHT = ((1, "part"), (1, "hour"))
-"""How "ராத்திரி" and "ராத்திரி # மணி" are read."""
+_NIGHT, _NIGHT_HOUR, _SMALL_HOUR = (1, "part"), (1, "hour"), (0, "hour")
+"""How "ராத்திரி", "ராத்திரி # மணி" and the small hours of last night are read."""
+_SMALL = (1, 5)
+"""From and before which hour of the night it is today already."""
+_DAY_BEFORE = 3
+"""How many words before it may name the day of a night."""
+_WEEKDAY = ("கிழம", "கெழம", "kizhama", "kelama")
 _SOON = 3
 """How many words after "only today" may tell what began."""
 _ONLY = ("தான்", "தாங்க", "தேன்", "தா", "dhan", "dhaan", "than", "thaan")
@@ -87,7 +90,9 @@ class Days:
         self._points = PatternBook[tuple[int, str]](point_rows(data))
         self._book = PatternBook[str](mark_rows(data))
         self._told = PatternBook[str](told_rows(data))
-        self._subjects = PatternBook[str](subject_rows(read_toml("day_subjects")))
+        self._subjects = PatternBook[str](
+            (kind, word) for kind, words in read_toml("day_subjects").items() for word in words
+        )
 
     def read(
         self, words: Sequence[Word], numbers: Sequence[Number], *, asked: bool, after: int = 0
@@ -118,17 +123,18 @@ class Days:
         points = self._points_of(said)
         if points:
             said.mark(self._told)
-        found = readings(said, self._counts_of(said), points, asked=asked)
-        if found:
-            said.mark(self._subjects)
-        return found
+        return readings(said, self._counts_of(said), points, asked=asked)
+
+    def subjects(self, said: Said) -> list[Match[str]]:
+        """Return the words that tell what a length of time may be the length of, by kind."""
+        return list(self._subjects.find(said.words, said.number_ends))
 
     def _counts_of(self, said: Said) -> list[Counted]:
         return said.once("counts", lambda: self._counts.find(said))
 
     def _points_of(self, said: Said) -> list[Match[tuple[int, str]]]:
         return said.once(
-            "points", lambda: _days_named(self._points.find(said.words, said.number_ends))
+            "points", lambda: _days_named(said, self._points.find(said.words, said.number_ends))
         )
 
     def _named_besides(self, said: Said, found: Lasting) -> bool:
@@ -364,17 +370,31 @@ def _comes_first(one: int | None, other: int | None) -> bool:
     return one is not None and (other is None or one <= other)
 
 
-def _days_named(points: Iterable[Match[tuple[int, str]]]) -> list[Match[tuple[int, str]]]:
-    """Keep one of "last night" and "at two in the night": today's, unless a day is named."""
+def _days_named(
+    said: Said, points: Iterable[Match[tuple[int, str]]]
+) -> list[Match[tuple[int, str]]]:
+    """Read "at two in the night" as today, unless the day it was is named before."""
     found = list(points)
-    named = {match.end for match in found if not match.label[1]}
-    small = [m for m in found if m.label == SMALL_HOURS and m.start not in named]
-    return [
-        match
-        for match in found
-        if (match.label != SMALL_HOURS or match in small)
-        and not (match.label in _NIGHT and any(match.start == m.start for m in small))
-    ]
+    small = [m for m in found if m.label == _NIGHT_HOUR and _is_small(said, m, found)]
+    named: list[Match[tuple[int, str]]] = []
+    for match in found:
+        if match in small:
+            named.append(replace(match, label=_SMALL_HOUR))
+        elif match.label != _NIGHT or not any(one.start == match.start for one in small):
+            named.append(match)
+    return named
+
+
+def _is_small(
+    said: Said, match: Match[tuple[int, str]], points: Sequence[Match[tuple[int, str]]]
+) -> bool:
+    """Tell "ராத்திரி ரெண்டு மணி" from "ராத்திரி பத்து மணி" and from "நேத்து ராத்திரி ரெண்டு மணி"."""
+    hours = (said.number_starting.get(at) for at in range(match.start, match.end))
+    hour = next((number.value for number in hours if number is not None), 0)
+    before = range(max(match.start - _DAY_BEFORE, 0), match.start)
+    day = any(m.end - 1 in before and not m.label[1] for m in points)
+    weekday = any(part in said.words[at].text for at in before for part in _WEEKDAY)
+    return _SMALL[0] <= hour < _SMALL[1] and not day and not weekday
 
 
 def _longest_first(match: Match[tuple[int, str]]) -> tuple[int, int, int]:

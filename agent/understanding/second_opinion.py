@@ -38,9 +38,8 @@ five folds, of 416 harmless sentences of nine or ten words one scores above 0.""
 _NEWS_FROM = 0.0
 """From this learned score on a purpose is believed of which the tables saw nothing."""
 _DANGER_FROM = -0.1
-"""From this learned score on somebody is in danger though no table names it. Of left-out sentences
-written to be hard two thirds of the dangers lie above, of ordinary ones 59 in 66; of ordinary
-complaints 2 in 769."""
+"""From this learned score on somebody is in danger though no table names it (what both find and
+mistake on left-out sentences: ``training.classify --check``)."""
 _SUSPECTED_FROM = -0.4
 """From this learned score on the turn is doubtful, because it may tell a danger."""
 _NO_DANGER_BELOW = -0.9

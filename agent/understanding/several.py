@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 
 from agent.complaint import Category
 from agent.tamil.words import Word
@@ -24,8 +23,6 @@ _LEARNED_FROM = 0.1
 """From this learned score on a clause tells its own trouble, chosen on training/stories/two_*."""
 _FIRST = 2
 """Before so many words no second trouble begins."""
-_CLAUSES = 24
-"""So many clauses of an utterance are looked at, the first."""
 _AHEAD = 2
 """A clause may reach over so many places where another may begin."""
 
@@ -62,7 +59,7 @@ class Several:
         if not told:
             return told
         found = {scored.category: scored for scored in told}
-        for clause in islice(self._clauses(words), _CLAUSES):
+        for clause in self._clauses(words):
             if self._is_fine(words[clause.start : clause.stop]):
                 continue
             named = tables(clause)

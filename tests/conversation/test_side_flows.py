@@ -10,6 +10,7 @@ import pytest
 from agent.complaint import (
     ActKind,
     Answer,
+    Aside,
     BrokenCall,
     Category,
     Decision,
@@ -219,13 +220,50 @@ def test_a_danger_that_is_only_suspected_is_asked_about():
     assert asked.expect is Slot.DANGER
     assert not asked.state.emergency
     assert advance(asked.state, YES, NOW).state.emergency
-    wants_a_person = last(YES, turn("ஆள குடுங்க", intent=Intent.HUMAN, decisions=(suspected,)))
-    assert wants_a_person.state.emergency
-    half_heard = replace(suspected, value="learned")
-    only_a_person = last(YES, turn("ஆள குடுங்க", intent=Intent.HUMAN, decisions=(half_heard,)))
-    assert not only_a_person.state.emergency
     nothing_else = last(YES, turn("அவனுக்கு என்னமோ ஆயிருச்சு", decisions=(suspected,)))
     assert nothing_else.expect is Slot.DANGER
+
+
+SUSPECTED = (Decision("danger", "wire", "rule", "wire fallen", 0.6),)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        turn("கம்பி கெடக்கு", topic=Topic.FAMILY, decisions=SUSPECTED),
+        turn("கம்பி கெடக்கு", ticket="457349934", decisions=SUSPECTED),
+        turn("கம்பி கெடந்தா யாருக்கு சொல்லணும்", asks=Aside.FACT, decisions=SUSPECTED),
+    ],
+)
+def test_a_suspected_danger_is_asked_about_before_anything_else_is_answered(told):
+    asked = last(YES, told)
+    assert asked.expect is Slot.DANGER
+    assert not asked.state.emergency
+
+
+def test_a_danger_suspected_at_the_reading_back_is_asked_about():
+    confirm = replace(last(YES, STORY, turn(place=place(12))).state, expect=Slot.CONFIRM)
+    asked = advance(confirm, turn("கம்பி அறுந்து கெடக்கு", decisions=SUSPECTED), NOW)
+    assert asked.expect is Slot.DANGER
+
+
+def test_a_suspected_danger_is_believed_where_it_cannot_be_asked_about():
+    wants_a_person = last(YES, turn("ஆள குடுங்க", intent=Intent.HUMAN, decisions=SUSPECTED))
+    assert wants_a_person.state.emergency
+    assert "emergency_wire" in prompts(wants_a_person)
+    learned = (replace(SUSPECTED[0], value="learned"),)
+    only_a_person = last(YES, turn("ஆள குடுங்க", intent=Intent.HUMAN, decisions=learned))
+    assert not only_a_person.state.emergency
+    filed = replace(last(YES, STORY).state, filed=(NUMBER,))
+    assert advance(filed, turn("கம்பி அறுந்து கெடக்கு", decisions=SUSPECTED), NOW).state.emergency
+
+
+def test_who_said_that_nobody_is_in_danger_is_not_asked_again():
+    asked = last(YES, replace(STORY, decisions=(*STORY.decisions, *SUSPECTED)))
+    denied = advance(asked.state, NO, NOW)
+    again = advance(denied.state, turn("கம்பி தான் கெடக்கு", decisions=SUSPECTED), NOW)
+    assert again.expect is not Slot.DANGER
+    assert not again.state.emergency
 
 
 def test_despair_is_answered_before_anything_else():

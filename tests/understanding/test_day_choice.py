@@ -139,9 +139,9 @@ def test_the_length_of_something_else_is_none_of_the_trouble(
 def test_what_a_length_is_of_is_told_by_the_words_nearest_to_it(weighed: WeighedDays) -> None:
     said, found, scene = scene_of(weighed, "மூணு மாசமா வைத்தியம், அஞ்சு நாளா மருந்து வரல")
     of_treatment, of_trouble = (features_of(said, found, at, scene) for at in range(2))
-    assert "Sof_illness!" in of_treatment
-    assert "Sof_illness!" not in of_trouble
-    assert "Sof_stopped!" in of_trouble
+    assert "Sillness!" in of_treatment
+    assert "Sillness!" not in of_trouble
+    assert "Sstopped!" in of_trouble
 
 
 def test_a_home_of_ten_years_is_no_trouble_where_the_place_was_asked(weighed: WeighedDays) -> None:

@@ -39,6 +39,13 @@ DOUBTED = frozenset(
     {Category.POWER, Category.HOSPITAL, Category.DOGS, Category.SEWAGE, Category.HOUSING}
 )
 """Troubles after which it is asked when the two readers of the story disagree."""
+_OTHER_MATTERS = frozenset(
+    {
+        Slot.RESUME, Slot.SAME_ISSUE, Slot.FIXED, Slot.RATING, Slot.CHOICE, Slot.VOICE_NOTE,
+        Slot.ADULT, Slot.LANGUAGE, Slot.CALL_BACK, Slot.CLOSE,
+    }
+)  # fmt: skip
+"""Questions of side flows, among which nothing is asked about a danger."""
 _DISPUTED = 0.6
 
 
@@ -72,19 +79,34 @@ def advice(turn: UnderstoodTurn) -> Line:
     """Whom to call and what not to do, by the danger that was heard."""
     if turn.topic is Topic.DESPAIR:
         return Line("emergency_despair")
-    heard = (d.value for d in turn.decisions if d.field == "emergency")
+    heard = (d.value for d in turn.decisions if d.field in ("emergency", Slot.DANGER))
     return Line(next((_ADVICE[name] for name in heard if name in _ADVICE), "emergency"))
 
 
 def believed(state: FlowState, turn: UnderstoodTurn) -> bool:
     """Whether a danger counts at once.
 
-    One that the tables name and the story speaks against is asked about; where that cannot be,
-    after a ticket or when the caller wants something else, it is believed.
+    One that is only suspected (:func:`suspects`) is asked about; where that cannot be, after a
+    ticket, among the questions of another matter or when the caller wants something else, it is
+    believed, unless the caller has said already that nobody is in danger.
     """
-    named = any(d.field == Slot.DANGER and d.value != LEARNED for d in turn.decisions)
-    unasked = bool(state.filed) or turn.intent not in (None, Intent.COMPLAINT)
-    return turn.emergency or (named and unasked)
+    if turn.emergency:
+        return True
+    elsewhere = bool(state.filed) or state.expect in _OTHER_MATTERS
+    other = turn.intent not in (None, Intent.COMPLAINT)
+    return suspects(turn) and Slot.DANGER not in state.closed and (elsewhere or other)
+
+
+def suspects(turn: UnderstoodTurn) -> bool:
+    """Whether the tables name a danger and the rest of the story speaks against it."""
+    return any(d.field == Slot.DANGER and d.value != LEARNED for d in turn.decisions)
+
+
+def asks_first(state: FlowState, turn: UnderstoodTurn) -> bool:
+    """Whether it is asked if somebody is in danger before anything else in the turn is answered."""
+    if not suspects(turn) or Slot.DANGER in state.closed or state.emergency:
+        return False
+    return state.expect is not Slot.DANGER
 
 
 def doubts_danger(state: FlowState, turn: UnderstoodTurn) -> bool:
