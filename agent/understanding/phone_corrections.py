@@ -19,6 +19,8 @@ _READINGS = 40
 """Ways to understand the corrections of one turn that are tried."""
 _SEGMENTS = 10
 """Segments of one turn that are read, the last: labelled callers need four at most."""
+_MOBILE = 10
+"""Digits of a mobile number."""
 _AGAIN_FROM = 3
 """So many digits at least are said once more by somebody who begins again."""
 TIMES = range(2, 6)
@@ -103,7 +105,22 @@ def whole_number(segments: Sequence[Segment], kinds: Sequence[Whole] = ()) -> st
                 found = next((digits for digits in readings if complete(digits)), None)
                 if found is not None:
                     return found
-    return None
+    filled = _filled(segments)
+    return next((filled for complete in kinds if filled and complete(filled)), None)
+
+
+def _filled(segments: Sequence[Segment]) -> str:
+    """Read "... 7 7 1 3, no, 3 1 0 8": so many are taken back that a mobile number is left.
+
+    Only where that is all that was taken back; empty otherwise.
+    """
+    slips = [at for at, segment in enumerate(segments) if not segment.plain]
+    if len(slips) != 1 or not segments[slips[0]].slip or segments[slips[0]].edge:
+        return ""
+    before = "".join(segment.digits for segment in segments[: slips[0]])
+    after = "".join(segment.digits for segment in segments[slips[0] :])
+    over = len(before) + len(after) - _MOBILE
+    return before[: len(before) - over] + after if 0 < over < len(before) else ""
 
 
 def is_whole(digits: str) -> bool:

@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -430,3 +433,31 @@ def test_money_in_a_story_is_no_phone_number(rules):
 )
 def test_the_loose_ticket_check_wants_nine_digits(number, ok):
     assert nine_digits(number) is ok
+
+
+def test_he_after_a_number_is_no_hour(rules):
+    said = "ஹஸ்பண்ட் நம்பர் நைன் எய்ட் ஃபோர் ஜீரோ ஒன் டூ த்ரீ ஃபோர் ஃபைவ் சிக்ஸ் அவர் தான் எடுப்பாரு"
+    assert rules.understand(said, Slot.PHONE).phone == "9840123456"
+
+
+@pytest.mark.parametrize(
+    ("said", "phone"),
+    [
+        ("மொதல்ல ஒம்பது மூணு தடவைங்க அதுக்கு மேல நாலு ஜீரோ மூணு அஞ்சு அஞ்சு எட்டு ஒண்ணு", "9994035581"),
+        ("எட்டு அஞ்சு ரெண்டு ஆறு, சைபர் ரெண்டு தடவைங்க, நாலு ஒண்ணு ஒம்பது ஏழு", "8526004197"),
+        ("ஒம்பது அஞ்சு ரெண்டு நாலு டபுள் ஏழு ஒண்ணு மூணு இல்லய்யா மூணு ஒண்ணு சைபர் எட்டு", "9524773108"),
+        ("ettu ezhu anju naalu cyber onnu ombadhu rendu moonu ettu en number", "8754019238"),
+    ],
+)  # fmt: skip
+def test_digits_are_said_to_repeat_swapped_and_in_latin_letters(rules, said, phone):
+    assert rules.understand(said, Slot.PHONE).phone == phone
+
+
+def test_numbers_of_an_author_who_had_not_seen_the_code(rules):
+    lines = Path(__file__).parents[1].joinpath("data/phones_said.jsonl").read_text("utf-8")
+    rows = [json.loads(line) for line in lines.splitlines()]
+    wrong = [
+        row["id"] for row in rows if rules.understand(row["text"], Slot.PHONE).phone != row["phone"]
+    ]
+    assert len(rows) == 120
+    assert len(wrong) <= 4, wrong
