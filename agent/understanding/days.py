@@ -8,13 +8,22 @@ and what is an answer but no number (ரொம்ப நாளா). A story is f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agent.tamil.numbers import Number
 from agent.tamil.words import Word
 from agent.understanding.day_counts import Counted, Counts, added
 from agent.understanding.day_judge import IF, LIFE_UNIT, TELLING, YEAR, Judge, contrasted
+from agent.understanding.day_points import (
+    Point,
+    asks_when,
+    days_named,
+    is_over,
+    longest_first,
+    only_then,
+    was_fine,
+)
 from agent.understanding.day_readings import LONGEST, Reading, readings
 from agent.understanding.day_words import (
     Form,
@@ -37,20 +46,8 @@ _OLD = 7
 """From so many days on, what has not been done since may be told late in the story."""
 _PARTS = ("asked", "part")
 """How a part of the day is read that says neither which day nor since."""
-_NIGHT, _NIGHT_HOUR, _SMALL_HOUR = (1, "part"), (1, "hour"), (0, "hour")
-"""How "ராத்திரி", "ராத்திரி # மணி" and the small hours of last night are read."""
-_SMALL = (1, 5)
-"""From and before which hour of the night it is today already."""
-_DAY_BEFORE = 3
-"""How many words before it may name the day of a night."""
-_WEEKDAY = ("கிழம", "கெழம", "kizhama", "kelama")
-_SOON = 3
-"""How many words after "only today" may tell what began."""
-_ONLY = ("தான்", "தாங்க", "தேன்", "தா", "dhan", "dhaan", "than", "thaan")
 _HABIT = 4
 """How many words after an hour may hold the verb that says what happens then."""
-_FINE = 7
-"""How many words after a day may say that all was well on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +129,9 @@ class Days:
     def _counts_of(self, said: Said) -> list[Counted]:
         return said.once("counts", lambda: self._counts.find(said))
 
-    def _points_of(self, said: Said) -> list[Match[tuple[int, str]]]:
+    def _points_of(self, said: Said) -> list[Point]:
         return said.once(
-            "points", lambda: _days_named(said, self._points.find(said.words, said.number_ends))
+            "points", lambda: days_named(said, self._points.find(said.words, said.number_ends))
         )
 
     def _named_besides(self, said: Said, found: Lasting) -> bool:
@@ -184,19 +181,19 @@ class Days:
             said.mark(self._told)
         unsure = [m for m in said.matches if m.label == "vague"]
         found: list[tuple[int, int]] = []
-        fine: Match[tuple[int, str]] | None = None
+        fine: Point | None = None
         # The longest match first: "முந்தா நேத்து" holds "நேத்து".
-        for match in sorted(points, key=_longest_first):
+        for match in sorted(points, key=longest_first):
             if match.start < after <= points[-1].start:
                 continue
             days, how = match.label
-            if _asks_when(said, match):
+            if asks_when(said, match):
                 continue
             hidden = any(v.start <= match.start < v.end for v in unsure)
             if hidden or any(start <= match.start < end for start, end in found):
                 continue
             found.append((match.start, match.end))
-            if _was_fine(said, match) or (asked and _is_over(said, match)):
+            if was_fine(said, match) or (asked and is_over(said, match)):
                 fine = fine or match
                 continue
             if self._is_example(said, match) or said.words[match.end - 1].text.endswith(IF):
@@ -213,12 +210,12 @@ class Days:
         # "It was all right yesterday": it has been so since today.
         return Lasting(0, fine.source, fine.start, fine.end) if fine else None
 
-    def _is_example(self, said: Said, match: Match[tuple[int, str]]) -> bool:
+    def _is_example(self, said: Said, match: Point) -> bool:
         """Tell "even yesterday": it has been so for longer."""
         ended = said.words[match.end - 1].text.endswith(self._too)
         return ended or said.begins("too", match.end, 1)
 
-    def _begins_a_story(self, said: Said, match: Match[tuple[int, str]]) -> bool:
+    def _begins_a_story(self, said: Said, match: Point) -> bool:
         """Tell whether the trouble began on that day: "நேத்து பேஞ்ச மழைக்கு இன்னும் வடியல"."""
         if said.words[match.end - 1].text.endswith(self._of):
             return False
@@ -242,7 +239,7 @@ class Days:
         common = match.label[0] == 0 or match.label[1] == "hour"
         if match.label[1] in _PARTS and (event is not None or still is not None):
             return True
-        if match.label[0] == 0 and _only_then(said, match, onset):
+        if match.label[0] == 0 and only_then(said, match, onset):
             return True
         if common and event is None and None in (onset, still):
             return False
@@ -259,7 +256,7 @@ class Days:
         """Return where "மனு அளித்தும்" stands: it was done, and nothing has changed since."""
         return next((at for at in reach if self._despite.search(said.words[at].text)), None)
 
-    def _is_habit(self, said: Said, match: Match[tuple[int, str]]) -> bool:
+    def _is_habit(self, said: Said, match: Point) -> bool:
         """Tell "ராத்திரி ஒரு மணிக்கு வுடுறானுவ": the first verb says what happens every night."""
         if self._fell_then(said, match):
             return False
@@ -267,14 +264,14 @@ class Days:
         verbs = (self._verb.search(word.text) for word in said.words[match.end : stop])
         return next((bool(verb["habit"]) for verb in verbs if verb), False)
 
-    def _fell_then(self, said: Said, match: Match[tuple[int, str]]) -> bool:
+    def _fell_then(self, said: Said, match: Point) -> bool:
         """Tell "காலைல ஆறு மணிக்கு போன கரண்டு", "ராத்திரி பெஞ்ச மழை": the last such part of a day."""
         at = match.end
         while at < len(said.words) and said.begins("time", at, 1):
             at += 1
         return at < len(said.words) and bool(self._fell.search(said.words[at].text))
 
-    def _closes_a_story(self, said: Said, match: Match[tuple[int, str]], start: int) -> bool:
+    def _closes_a_story(self, said: Said, match: Point, start: int) -> bool:
         """Tell "they took it, sir, the day before yesterday": the day is the last that is told."""
         end = match.end
         while end < len(said.words) and not said.words[end].gap and said.begins("time", end, 1):
@@ -287,7 +284,7 @@ class Days:
         told = match.start > 0 and said.words[match.start - 1].text.endswith(self._happened)
         return told and not any(said.begins(kind, start, reach) for kind in ("example", "somebody"))
 
-    def _since_end(self, said: Said, match: Match[tuple[int, str]]) -> int:
+    def _since_end(self, said: Said, match: Point) -> int:
         """Return the index after "நேத்து ராத்திரி பத்து மணிலேர்ந்து", or 0 when no "since" is said."""
         words = said.words
         at = match.end
@@ -312,35 +309,6 @@ def _lasting(one: Counted) -> Lasting:
     """Return it as what is handed out."""
     sure = one.form is Form.LASTING
     return Lasting(one.days, f"{one.count:g} x {one.unit:g}", one.start, one.end, sure)
-
-
-def _only_then(said: Said, match: Match[tuple[int, str]], onset: int | None) -> bool:
-    """Tell "இன்னிக்கு தான் போச்சு": only today it began."""
-    if onset is None or onset > match.end + _SOON:
-        return False
-    ends = (match.end - 1, min(match.end, onset - 1))
-    return any(said.words[at].text.endswith(_ONLY) for at in ends)
-
-
-def _asks_when(said: Said, match: Match[tuple[int, str]]) -> bool:
-    """Tell "என்னைக்கு" (when) and "எண்ணி" (counting), which sound like "இன்னைக்கு"."""
-    return match.label[0] == 0 and said.words[match.start].text.startswith(("எண்", "என்"))
-
-
-def _was_fine(said: Said, match: Match[tuple[int, str]]) -> bool:
-    """Tell "நேத்து பொழுதோட கூட நல்லாத்தான் இருந்துச்சு": it began after that day."""
-    if match.label[0] != 1 or match.label[1]:
-        return False
-    stop = said.sentence_end(match.end, _FINE)
-    return said.begins("fine", match.end, stop - match.end)
-
-
-def _is_over(said: Said, match: Match[tuple[int, str]]) -> bool:
-    """Tell "நேத்து ராத்திரி வரைக்கும் எரிஞ்சுது": until then it was not so."""
-    at = match.end
-    while said.begins("time", at, 1):
-        at += 1
-    return match.label[0] == 1 and said.begins("until", at, 1)
 
 
 def _meant(said: Said, found: Sequence[Counted], after: int) -> Counted | None:
@@ -368,37 +336,6 @@ def _earliest(*places: int | None) -> int | None:
 
 def _comes_first(one: int | None, other: int | None) -> bool:
     return one is not None and (other is None or one <= other)
-
-
-def _days_named(
-    said: Said, points: Iterable[Match[tuple[int, str]]]
-) -> list[Match[tuple[int, str]]]:
-    """Read "at two in the night" as today, unless the day it was is named before."""
-    found = list(points)
-    small = [m for m in found if m.label == _NIGHT_HOUR and _is_small(said, m, found)]
-    named: list[Match[tuple[int, str]]] = []
-    for match in found:
-        if match in small:
-            named.append(replace(match, label=_SMALL_HOUR))
-        elif match.label != _NIGHT or not any(one.start == match.start for one in small):
-            named.append(match)
-    return named
-
-
-def _is_small(
-    said: Said, match: Match[tuple[int, str]], points: Sequence[Match[tuple[int, str]]]
-) -> bool:
-    """Tell "ராத்திரி ரெண்டு மணி" from "ராத்திரி பத்து மணி" and from "நேத்து ராத்திரி ரெண்டு மணி"."""
-    hours = (said.number_starting.get(at) for at in range(match.start, match.end))
-    hour = next((number.value for number in hours if number is not None), 0)
-    before = range(max(match.start - _DAY_BEFORE, 0), match.start)
-    day = any(m.end - 1 in before and not m.label[1] for m in points)
-    weekday = any(part in said.words[at].text for at in before for part in _WEEKDAY)
-    return _SMALL[0] <= hour < _SMALL[1] and not day and not weekday
-
-
-def _longest_first(match: Match[tuple[int, str]]) -> tuple[int, int, int]:
-    return match.start, match.start - match.end, -match.label[0]
 
 
 def _vague(said: Said) -> Lasting | None:
