@@ -7,6 +7,9 @@ import concurrent.futures
 import logging
 import signal
 import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
 
 from livekit.agents import AgentServer
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
@@ -14,6 +17,8 @@ from livekit.agents.types import NOT_GIVEN, NotGivenOr
 logger = logging.getLogger(__name__)
 
 _PING_WITHIN_S = 5.0
+
+_Handler = Callable[[int, FrameType | None], Any]
 
 
 class CallServer(AgentServer):
@@ -47,11 +52,23 @@ class CallServer(AgentServer):
             and not getattr(self, "_connecting", True)
         )
 
+    async def run(self, *, devmode: bool = False, unregistered: bool = False) -> None:
+        """Serve until told to leave; as :meth:`livekit.agents.AgentServer.run`.
+
+        LiveKit's handler (in place by now) ends the process at once when a second SIGTERM comes
+        before its event loop has taken in the first. Many send two at a time, to the process group
+        and to its leader, so LiveKit gets to see the first only.
+        """
+        handler = signal.getsignal(signal.SIGTERM)
+        if callable(handler) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, only_once(handler))
+        await super().run(devmode=devmode, unregistered=unregistered)
+
     async def drain(self, timeout: NotGivenOr[int | None] = NOT_GIVEN) -> None:  # noqa: ASYNC109
         """Take no further call and wait for those that run; LiveKit calls it at SIGTERM.
 
-        From then on LiveKit ends the process at a second SIGTERM, calls or not. Many send two: to
-        the process group and to its leader. So only SIGINT still does that.
+        From then on LiveKit ends the process at a second SIGTERM, calls or not; here only SIGINT
+        still does that.
         """
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _have_patience)
@@ -85,6 +102,21 @@ class CallServer(AgentServer):
 
     def _has_begun(self) -> None:
         self._own_loop = asyncio.get_running_loop()
+
+
+def only_once(handler: _Handler) -> _Handler:
+    """Return a handler of signals that passes the first one on, and none after it."""
+    passed = False
+
+    def once(number: int, frame: FrameType | None) -> None:
+        nonlocal passed
+        if passed:
+            _have_patience(number, frame)
+            return
+        passed = True
+        handler(number, frame)
+
+    return once
 
 
 def _have_patience(_signal: int, _frame: object) -> None:

@@ -9,7 +9,7 @@ from livekit.protocol import agent as proto
 
 from agent.capacity.load import LOAD_THRESHOLD
 from agent.capacity.profile import Capacity
-from agent.control.call_server import CallServer
+from agent.control.call_server import CallServer, only_once
 from agent.control.panel import Panel
 from agent.control.watch import PartsWatch
 from agent.settings import Settings
@@ -123,3 +123,11 @@ def test_a_worker_that_has_not_started_cannot_drain_yet(panel):
     panel.attach(server)
     assert not panel.drain()
     assert panel.state()["active_calls"] == 0
+
+
+def test_a_second_signal_is_not_passed_on() -> None:
+    seen: list[int] = []
+    handler = only_once(lambda number, _frame: seen.append(number))
+    handler(15, None)
+    handler(15, None)
+    assert seen == [15]
